@@ -180,6 +180,18 @@ mod tests {
         fs::remove_dir_all(&folder).unwrap();
     }
 
+    /// Waits until a change would be of a later time than that of a file: file systems take the time of the system's last tick.
+    #[cfg(unix)]
+    fn next_tick(path: &Path) {
+        let (probe, before) = (path.with_extension("probe"), changed(&fs::metadata(path).unwrap()));
+        loop {
+            fs::write(&probe, "").unwrap();
+            if changed(&fs::metadata(&probe).unwrap()) > before {
+                return fs::remove_file(probe).unwrap();
+            }
+        }
+    }
+
     #[test]
     #[cfg(unix)]
     fn a_file_is_due_once_others_may_read_it_or_its_text_has_changed_in_secret() {
@@ -188,12 +200,11 @@ mod tests {
         fs::write(&path, "one").unwrap();
         let modified = fs::metadata(&path).unwrap().modified().unwrap();
         let mut followed = Followed::new(path.clone(), Vec::new());
-        // File systems take the time of the system's last tick.
-        thread::sleep(Duration::from_millis(50));
+        next_tick(&path);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         assert!(followed.due().is_none() && followed.due() == Some(Due::Changed));
         let mut followed = Followed::new(path.clone(), Vec::new());
-        thread::sleep(Duration::from_millis(50));
+        next_tick(&path);
         fs::write(&path, "two").unwrap();
         fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
         assert!(followed.due().is_none() && followed.due() == Some(Due::Changed));

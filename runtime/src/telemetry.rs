@@ -6,12 +6,14 @@
 //! `docs/operations.md`.
 
 mod log;
+mod rate;
 
 #[cfg(all(feature = "libzmq", unix))]
 pub(crate) use log::client_not_heard;
 pub(crate) use log::{
-    accept_failed, client_given_up, connection_back, connection_lost, in_the_clear, let_in,
-    refused_connection, refused_key, revoked,
+    accept_failed, client_given_up, connection_back, connection_lost, in_the_clear, let_in, not_announced,
+    not_followed, refused_connection, refused_key, registered, registering_in_the_clear,
+    registration_refused, revoked, router_unreachable, task_failed,
 };
 #[cfg(feature = "access-file")]
 pub(crate) use log::{access_file_refused, access_file_taken};
@@ -19,6 +21,8 @@ pub(crate) use log::{access_file_refused, access_file_taken};
 pub(crate) use log::{both_sides_wait, logs_warnings};
 #[cfg(feature = "jwt")]
 pub(crate) use log::{token_keys_refused, token_keys_taken};
+
+pub use rate::Rate;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -92,7 +96,7 @@ pub(crate) struct Tally {
 }
 
 /// Number of parts. More threads than that share parts.
-const PARTS: usize = 8;
+pub(crate) const PARTS: usize = 8;
 
 /// One part of a [`Tally`]. Aligned to two cache lines, which are fetched in pairs.
 #[derive(Debug, Default)]
@@ -103,12 +107,18 @@ impl Tally {
     /// Adds one.
     #[inline]
     pub(crate) fn add_one(&self) {
-        self.parts[PART.try_with(|part| *part).unwrap_or(0)].0.fetch_add(1, Ordering::Relaxed);
+        self.parts[part()].0.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {
         self.parts.iter().map(|part| part.0.load(Ordering::Relaxed)).sum()
     }
+}
+
+/// Returns the index of the part that this thread adds to, below [`PARTS`].
+#[inline]
+pub(crate) fn part() -> usize {
+    PART.try_with(|part| *part).unwrap_or(0)
 }
 
 /// Number of threads that have added to any tally.

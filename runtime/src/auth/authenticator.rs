@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::Semaphore;
-
-use super::cache::Cache;
+use super::cache::{Cache, Subject};
+use super::turns::{Asker, Turn, Turns};
 use super::{Authenticate, Claim, Grant};
 use crate::caught::{Caught, Panicked, caught};
 use crate::status::{Cause, Status};
@@ -42,24 +41,25 @@ struct Inner {
     asked: Arc<dyn AnyAuthenticate>,
     time_limit: Duration,
     in_flight: InFlight,
-    cache: Mutex<Cache>,
+    /// Read for each call with a token, and written to where something is granted.
+    cache: RwLock<Cache>,
 }
 
 /// The turns of those that run. Keys have their own, and so have tokens: anyone can come with keys that are made up, and that holds up no
 /// call of a client that is connected.
 struct InFlight {
     max: usize,
-    keys: Semaphore,
-    tokens: Semaphore,
+    keys: Arc<Turns>,
+    tokens: Arc<Turns>,
 }
 
 impl InFlight {
     fn new(max: usize) -> Self {
-        Self { max, keys: Semaphore::new(max), tokens: Semaphore::new(max) }
+        Self { max, keys: Turns::new(max), tokens: Turns::new(max) }
     }
 
-    fn of(&self, claim: &Claim) -> &Semaphore {
-        if claim.token().is_some() { &self.tokens } else { &self.keys }
+    async fn turn(&self, claim: &Claim, asker: Asker) -> Turn {
+        if claim.token().is_some() { self.tokens.turn(asker).await } else { self.keys.turn(asker).await }
     }
 }
 
@@ -90,7 +90,7 @@ impl Authenticator {
             asked: Arc::new(authenticate),
             time_limit: Duration::from_secs(5),
             in_flight: InFlight::new(64),
-            cache: Mutex::new(Cache::new(Duration::from_secs(60), 1_000)),
+            cache: RwLock::new(Cache::new(Duration::from_secs(60), 1_000)),
         }))
     }
 
@@ -105,13 +105,17 @@ impl Authenticator {
     /// forgotten. Zero for none. What was not granted is not remembered.
     #[must_use]
     pub fn remember(self, time: Duration, grants: usize) -> Self {
-        self.with(|inner| inner.cache = Mutex::new(Cache::new(time, grants)))
+        self.with(|inner| inner.cache = RwLock::new(Cache::new(time, grants)))
     }
 
     /// Sets how many run at a time of those for keys, and how many of those for tokens; others wait for their turn. At least 1.
+    ///
+    /// Addresses take turns, and those of one address too: its connections where it is asked about tokens, and for keys, the networks of
+    /// 64 bits of an IPv6 prefix of 48. A quarter is kept for those with few, at either step. So however many come from one address, or one
+    /// connection, and however long it takes to be told about these, there is a turn for others.
     #[must_use]
     pub fn max_in_flight(self, number: usize) -> Self {
-        let number = number.clamp(1, Semaphore::MAX_PERMITS);
+        let number = number.max(1);
         self.with(|inner| inner.in_flight = InFlight::new(number))
     }
 
@@ -123,7 +127,7 @@ impl Authenticator {
     /// Returns one with other settings, which remembers nothing of this one.
     fn with(self, change: impl FnOnce(&mut Inner)) -> Self {
         let Inner { asked, time_limit, in_flight, cache } = &*self.0;
-        let cache = Mutex::new(cache.lock().unwrap_or_else(PoisonError::into_inner).empty());
+        let cache = RwLock::new(cache.read().unwrap_or_else(PoisonError::into_inner).empty());
         let in_flight = InFlight::new(in_flight.max);
         let mut inner = Inner { asked: Arc::clone(asked), time_limit: *time_limit, in_flight, cache };
         change(&mut inner);
@@ -132,51 +136,77 @@ impl Authenticator {
 
     /// Returns what is remembered of a claim.
     pub(crate) fn remembered(&self, claim: &Claim) -> Option<Grant> {
-        self.0.current().get(claim, Instant::now(), SystemTime::now())
+        self.0.remembered(Subject::of(claim))
     }
 
-    /// Asks, whatever is remembered. Must be polled within a tokio runtime.
-    pub(crate) fn ask(&self, claim: Claim) -> Asking {
+    /// Returns what is remembered of a token.
+    pub(crate) fn remembered_of(&self, token: &str) -> Option<Grant> {
+        self.0.remembered(Subject::of_token(token))
+    }
+
+    /// Asks, unless something is remembered once it is this one's turn. Must be polled within a tokio runtime.
+    pub(crate) fn ask(&self, claim: Claim, asker: Asker) -> Asking {
         let inner = Arc::clone(&self.0);
-        Box::pin(async move { inner.ask(claim).await })
+        Box::pin(async move { inner.ask(claim, asker).await })
     }
 }
 
 impl Inner {
-    fn lock(&self) -> MutexGuard<'_, Cache> {
+    fn lock(&self) -> RwLockWriteGuard<'_, Cache> {
         // Nothing panics while the lock is held but for lack of memory; the cache is whole in any case.
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+        self.cache.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the cache without what does not count any more.
-    fn current(&self) -> MutexGuard<'_, Cache> {
+    fn remembered(&self, subject: Subject) -> Option<Grant> {
         // Not under the lock: it is the program's.
-        let generation = caught(|| self.asked.generation());
+        let generation = caught(|| self.asked.generation()).ok();
+        if let Some(generation) = generation {
+            let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
+            if cache.is_of(generation) {
+                return cache.get(subject, Instant::now(), SystemTime::now());
+            }
+        }
+        drop(self.forget_others(generation));
+        None
+    }
+
+    /// Forgets what does not count any more: what is of another generation, or everything where none is known.
+    fn forget_others(&self, generation: Option<u64>) -> RwLockWriteGuard<'_, Cache> {
         let mut cache = self.lock();
         match generation {
-            Ok(generation) => cache.keep_for(generation),
-            // What still counts is not known.
-            Err(Panicked) => cache.clear(),
+            Some(generation) => cache.keep_for(generation),
+            None => cache.clear(),
         }
         cache
     }
 
-    async fn ask(&self, claim: Claim) -> Result<Grant, Status> {
+    /// Returns the cache without what does not count any more.
+    fn current(&self) -> RwLockWriteGuard<'_, Cache> {
+        self.forget_others(caught(|| self.asked.generation()).ok())
+    }
+
+    async fn ask(&self, claim: Claim, asker: Asker) -> Result<Grant, Status> {
+        let subject = Subject::of(&claim);
+        let told = tokio::time::timeout(self.time_limit, self.ask_in_turn(subject, claim, asker)).await;
+        told.unwrap_or_else(|_| {
+            let what = format!("who this client is could not be found out within {:?}", self.time_limit);
+            Err(Status::unavailable(what))
+        })
+    }
+
+    async fn ask_in_turn(&self, subject: Subject, claim: Claim, asker: Asker) -> Result<Grant, Status> {
+        let _turn = self.in_flight.turn(&claim, asker).await;
+        // Another has asked for the same meanwhile.
+        if let Some(grant) = self.remembered(subject) {
+            return Ok(grant);
+        }
         let epoch = self.current().epoch();
-        let asked = Box::pin(async {
-            // The semaphore is never closed; if it were, there would be no bound.
-            let _permit = self.in_flight.of(&claim).acquire().await.ok();
-            self.asked.authenticate(claim.clone()).await
-        });
-        let grant = match tokio::time::timeout(self.time_limit, Caught::new(asked)).await {
+        let answer = Box::pin(self.asked.authenticate(claim.clone()));
+        let grant = match Caught::new(answer).await {
             // The status of a call that it has made says nothing of this one.
-            Ok(Ok(result)) => result.map_err(Status::of_handler)?.map(|identity| claim.rests_on(identity)),
-            Ok(Err(Panicked)) => {
+            Ok(result) => result.map_err(Status::of_handler)?.map(|identity| claim.rests_on(identity)),
+            Err(Panicked) => {
                 return Err(Status::internal("authenticating has panicked").caused_by(Cause::Panicked));
-            }
-            Err(_) => {
-                let what = format!("who this client is could not be found out within {:?}", self.time_limit);
-                return Err(Status::unavailable(what));
             }
         };
         if grant.is_over(SystemTime::now()) {
@@ -185,7 +215,7 @@ impl Inner {
         let mut cache = self.current();
         // What was said before everything was forgotten is not to be remembered.
         if cache.epoch() == epoch {
-            cache.put(claim, grant.clone(), Instant::now());
+            cache.put(subject, grant.clone(), Instant::now());
         }
         drop(cache);
         Ok(grant)
@@ -213,6 +243,9 @@ mod tests {
 
     use super::*;
     use crate::identity::Identity;
+    use crate::source::Source;
+
+    const ASKER: Asker = Asker { place: Source::Local, peer: 0 };
 
     /// Panics where its name says.
     struct Panics(&'static str);
@@ -256,9 +289,9 @@ mod tests {
     async fn keys_that_are_asked_about_hold_no_token_up() {
         let authenticator = Authenticator::new(OnlyTokens).max_in_flight(1);
         let key = |byte| Claim::of_key(zsvc_proto::keys::PublicKey::from_bytes([byte; 32]));
-        let keys: Vec<_> = (0..5).map(|byte| tokio::spawn(authenticator.ask(key(byte)))).collect();
+        let keys: Vec<_> = (0..5).map(|byte| tokio::spawn(authenticator.ask(key(byte), ASKER))).collect();
         tokio::task::yield_now().await;
-        let granted = authenticator.ask(Claim::of_token("a")).await.unwrap();
+        let granted = authenticator.ask(Claim::of_token("a"), ASKER).await.unwrap();
         assert_eq!(granted.identity().name(), "desk");
         assert!(keys.iter().all(|asking| !asking.is_finished()));
     }
@@ -269,21 +302,21 @@ mod tests {
         let claim = Claim::of_token("a");
         for _ in 0..2 {
             assert_eq!(authenticator.remembered(&claim), None);
-            let granted = authenticator.ask(claim.clone()).await.unwrap();
+            let granted = authenticator.ask(claim.clone(), ASKER).await.unwrap();
             assert_eq!(granted.identity().name(), "desk");
         }
         assert_eq!(authenticator.remembered(&claim), None);
         let authenticator = Authenticator::new(Panics("nowhere"));
-        authenticator.ask(claim.clone()).await.unwrap();
+        authenticator.ask(claim.clone(), ASKER).await.unwrap();
         assert!(authenticator.remembered(&claim).is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_program_that_panics_as_it_is_dropped_takes_nothing_along() {
         let authenticator = Authenticator::new(Panics("as dropped"));
-        let late = authenticator.ask(Claim::of_token("a")).await.unwrap_err();
+        let late = authenticator.ask(Claim::of_token("a"), ASKER).await.unwrap_err();
         assert_eq!(late.code(), crate::Code::Unavailable, "{late}");
-        let mut asking = authenticator.ask(Claim::of_token("b"));
+        let mut asking = authenticator.ask(Claim::of_token("b"), ASKER);
         tokio::select! {
             biased;
             _ = &mut asking => panic!("it never ends"),

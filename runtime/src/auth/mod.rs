@@ -11,6 +11,7 @@ mod authenticator;
 mod cache;
 #[cfg(feature = "jwt")]
 pub mod jwt;
+mod turns;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,20 +25,22 @@ use crate::status::Status;
 
 pub use authenticator::Authenticator;
 pub(crate) use authenticator::{Asking, MAX_TOKEN_BYTES};
+pub(crate) use turns::Asker;
 
 /// Says who a client is: a program's own look into a directory, a database, or a token.
 ///
 /// ```
+/// use sha2::{Digest as _, Sha256};
 /// use zsvc::auth::{Authenticate, Claim, Grant};
 /// use zsvc::{Identity, Status};
 ///
-/// /// Knows one token.
-/// struct OneToken(String);
+/// /// Knows one token, by its hash: so neither what is kept nor the time that a refusal takes tells it.
+/// struct OneToken([u8; 32]);
 ///
 /// impl Authenticate for OneToken {
 ///     async fn authenticate(&self, claim: Claim) -> Result<Grant, Status> {
 ///         match claim.token() {
-///             Some(token) if token == self.0 => Ok(Identity::new("gateway").with_role("trader").into()),
+///             Some(token) if Sha256::digest(token)[..] == self.0 => Ok(Identity::new("gateway").with_role("trader").into()),
 ///             _ => Err(Status::unauthenticated("this token is not known")),
 ///         }
 ///     }

@@ -6,16 +6,19 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::Channel;
-use super::connect::{self, keep_names_up};
+use super::connect::{self, follow, keep_names_up};
 use super::local;
-use super::resolve::{Resolve, Resolver, named};
+use super::resolve::{Discovery, Resolve, Resolver, named};
 use crate::clock::{LEAST, bounded};
 use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Retry};
 use crate::curve::CurveClient;
+use crate::discovery::Discover;
 use crate::dispatch::Service;
 use crate::engine::Engine;
 use crate::identity::Identity;
 use crate::middleware::ClientMiddleware;
+#[cfg(feature = "schema-check")]
+use crate::schema::{HasSchema, ServiceSchema};
 use crate::status::Status;
 
 /// The settings of a channel that is not connected yet. See [`Channel::builder`].
@@ -25,6 +28,10 @@ pub struct ChannelBuilder {
     pub(super) endpoints: Vec<String>,
     pub(super) config: Config,
     pub(super) resolver: Resolver,
+    /// Schemas of clients that the server is checked for.
+    #[cfg(feature = "schema-check")]
+    pub(super) checked: Vec<&'static ServiceSchema>,
+    pub(super) discoveries: Vec<Discovery>,
 }
 
 impl ChannelBuilder {
@@ -36,6 +43,16 @@ impl ChannelBuilder {
     /// `unavailable` only about twelve seconds later; then the channel connects again.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
+        self
+    }
+
+    /// Adds the servers of a service, as a registry knows them, now and later: `market.v1.Tape`. See [`crate::discovery`]. Of each server, the
+    /// first endpoint is connected to that a client can have; of more than 32 servers, 32, which are others for each channel.
+    ///
+    /// While the registry can't be asked, and where it knows no server at all, the channel keeps those that it has. A server that is gone
+    /// from the registry takes no new calls; those in flight go on.
+    pub fn discover(mut self, registry: impl Discover, service: impl Into<String>) -> Self {
+        self.discoveries.push(Discovery::new(registry, service.into()));
         self
     }
 
@@ -103,8 +120,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets the interval between heartbeats to a server; a little over three intervals after one without an answer, the connection
-    /// is dead. A server answers while handlers hold up all of its threads, on either engine, so a busy server is not considered
+    /// Sets the interval between heartbeats to a server; a little over three intervals after one without an answer, and no less than
+    /// 100 ms, the connection is dead. A server answers while handlers hold up all of its threads, on either engine, so a busy server is not considered
     /// dead. What is sent must get through in that time if the server says nothing else meanwhile, which bounds how slow a link may
     /// be. 3 s by default.
     ///
@@ -158,6 +175,14 @@ impl ChannelBuilder {
         self
     }
 
+    /// Has [`connect`](Self::connect) fail where the server does not understand a generated client, or the client the server: see
+    /// [`Channel::check_schema`]. May be called for several clients.
+    #[cfg(feature = "schema-check")]
+    pub fn check_schema<C: HasSchema>(mut self) -> Self {
+        self.checked.push(C::schema());
+        self
+    }
+
     /// Returns a channel to a service in this process, as [`Channel::local`] does, with these settings. Endpoints are left out of
     /// account. Must be called within a tokio runtime.
     #[must_use]
@@ -180,8 +205,14 @@ impl ChannelBuilder {
     /// If the future is dropped before it completes, no connection is left.
     pub async fn connect(self) -> Result<Channel, Status> {
         let timeout = self.config.connect_timeout;
+        #[cfg(feature = "schema-check")]
+        let checked = self.checked.clone();
         let channel = self.connect_lazy()?;
         channel.first_answer(timeout).await?;
+        #[cfg(feature = "schema-check")]
+        for schema in checked {
+            super::schema_check::check(&channel, schema).await?;
+        }
         Ok(channel)
     }
 
@@ -191,7 +222,7 @@ impl ChannelBuilder {
     /// # Errors
     /// There is no endpoint, or one is invalid; or there is no runtime.
     pub fn connect_lazy(mut self) -> Result<Channel, Status> {
-        if self.endpoints.is_empty() {
+        if self.endpoints.is_empty() && self.discoveries.is_empty() {
             return Err(Status::invalid_argument(
                 "the channel has no endpoint; call `endpoint`, for example with `tcp://127.0.0.1:7100`",
             )
@@ -208,7 +239,14 @@ impl ChannelBuilder {
                 connect::to(endpoint, &self.config, &counters)?
             });
         }
+        let mut discovered = Vec::with_capacity(self.discoveries.len());
+        for discovery in self.discoveries {
+            let lobby = connect::lobby(discovery.endpoint(), &self.config, &counters);
+            given.0.push(Arc::clone(&lobby));
+            discovered.push((discovery, lobby));
+        }
         let endpoints = Endpoints::new(std::mem::take(&mut given.0), self.config, counters);
+        follow(discovered, &endpoints);
         keep_names_up(&endpoints, &self.resolver);
         Ok(Channel::of(endpoints))
     }

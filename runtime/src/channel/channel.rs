@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 use tokio::sync::watch;
@@ -14,7 +14,7 @@ use super::resolve::Resolver;
 use crate::call::{
     self, BidirectionalCall, ClientStreamCall, OneWayCall, PendingCall, ServerStreamCall, UnaryCall,
 };
-use crate::clock;
+use crate::clock::{self, Timer};
 use crate::codec::{Encode, Form};
 use crate::connection::{ChannelCounters, Config, Connection, EndpointState, Endpoints, StateWatch};
 use crate::dispatch::Service;
@@ -29,7 +29,7 @@ use crate::status::{CallError, Cause, Code, Status};
 /// within their deadline.
 #[derive(Clone)]
 pub struct Channel {
-    endpoints: Arc<Endpoints>,
+    pub(super) endpoints: Arc<Endpoints>,
 }
 
 impl Channel {
@@ -41,7 +41,14 @@ impl Channel {
 impl Channel {
     /// Returns a builder without endpoints.
     pub fn builder() -> ChannelBuilder {
-        ChannelBuilder { endpoints: Vec::new(), config: Config::default(), resolver: Resolver::default() }
+        ChannelBuilder {
+            endpoints: Vec::new(),
+            config: Config::default(),
+            resolver: Resolver::default(),
+            #[cfg(feature = "schema-check")]
+            checked: Vec::new(),
+            discoveries: Vec::new(),
+        }
     }
 
     /// Connects to one endpoint, with the default settings.
@@ -117,7 +124,7 @@ impl Channel {
     }
 
     /// Waits until a server has answered a ping. Names may resolve to more connections meanwhile.
-    pub(super) async fn first_answer(&self, timeout: Duration) -> Result<(), Status> {
+    pub(crate) async fn first_answer(&self, timeout: Duration) -> Result<(), Status> {
         let deadline = Deadline::within(clock::now(), timeout);
         let fails_fast = !self.endpoints.config.wait_for_ready;
         let mut asked: Vec<Arc<Connection>> = Vec::new();
@@ -156,6 +163,11 @@ impl Channel {
         let all = self.endpoints.all().into_iter().filter(|connection| !connection.is_found_name());
         let failures: Option<Vec<_>> = all.map(|connection| connection.failure()).collect();
         failures.filter(|failures| !failures.is_empty())
+    }
+
+    /// Returns a timer that may be polled anywhere.
+    pub(crate) fn timer(&self, at: Instant) -> Timer {
+        Timer::until(at, self.endpoints.config.runtime.as_ref())
     }
 
     fn window(&self) -> u64 {

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::resolve::{Lobby, Name, Resolver, UNKNOWN, named};
+use super::resolve::{Discovery, Lobby, Name, Resolver, UNKNOWN, named};
 use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Link};
 use crate::curve::NOT_ON_LIBZMQ;
 use crate::driver::ClientDriver;
@@ -19,6 +20,8 @@ use crate::transport::{ClientTransport, LinkConfig};
 
 /// After this many tenths of a heartbeat's interval without an answer a connection is dead.
 const HEARTBEATS_LOST_TENTHS: u32 = 33;
+/// The least time after which a connection without an answer is dead, whatever the heartbeat: a busy thread may not run for as long.
+const LEAST_SILENCE: Duration = Duration::from_millis(100);
 
 /// Why an endpoint can't carry the identity that a program gives.
 const NO_IDENTITY: &str = "the identity that a program gives to a channel holds within its process, for `Channel::builder().local(…)`, a \
@@ -47,7 +50,7 @@ pub(super) fn by_socket(
     config: &Config,
     counters: &Arc<ChannelCounters>,
 ) -> Result<Arc<Connection>, Status> {
-    let silence = config.heartbeat.saturating_mul(HEARTBEATS_LOST_TENTHS) / 10;
+    let silence = (config.heartbeat.saturating_mul(HEARTBEATS_LOST_TENTHS) / 10).max(LEAST_SILENCE);
     let link = LinkConfig { max_body: config.message_size, heartbeat: config.heartbeat, silence };
     let refused = |error: &dyn fmt::Display| refused(&endpoint, error);
     let engine = Engine::of_channel(config.engine).map_err(|error| refused(&error))?;
@@ -111,6 +114,13 @@ pub(super) fn lobby(endpoint: String, config: &Config, counters: &Arc<ChannelCou
     connection.set_trouble(UNKNOWN);
     tokio::spawn(Lobby::new(Arc::clone(&connection)));
     connection
+}
+
+/// Follows services for a channel, each with the lobby that was made for it.
+pub(super) fn follow(discovered: Vec<(Discovery, Arc<Connection>)>, endpoints: &Arc<Endpoints>) {
+    for (discovery, lobby) in discovered {
+        discovery.follow(&lobby, endpoints);
+    }
 }
 
 /// Has the names of a channel looked up, now and then, for as long as the channel is there.

@@ -11,6 +11,8 @@ mod connect;
 mod fuzzed;
 mod local;
 mod resolve;
+#[cfg(feature = "schema-check")]
+mod schema_check;
 
 pub use builder::ChannelBuilder;
 pub use channel::Channel;

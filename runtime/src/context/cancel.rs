@@ -108,7 +108,7 @@ impl Cancelled {
 pub struct Draining(watch::Receiver<bool>);
 
 impl Draining {
-    pub(super) fn new(begun: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(begun: watch::Receiver<bool>) -> Self {
         Self(begun)
     }
 

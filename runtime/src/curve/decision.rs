@@ -6,7 +6,7 @@ use zsvc_proto::keys::PublicKey;
 use zsvc_proto::zmtp::curve::Rejection;
 
 use super::{Access, CurveServer};
-use crate::auth::{Asking, Claim, Grant};
+use crate::auth::{Asker, Asking, Claim, Grant};
 use crate::identity::{Identity, Mechanism};
 use crate::status::{Code, Status};
 
@@ -32,8 +32,8 @@ pub(crate) struct Refused {
 
 impl CurveServer {
     /// Decides on a client that has proved to have a key. Those that the program has listed come first, then those of its
-    /// [`Access`], then what it says when it is asked, and last any client at all.
-    pub(crate) fn decide(&self, client: &PublicKey) -> Decision {
+    /// [`Access`], then what it says when it is asked, on an account, and last any client at all.
+    pub(crate) fn decide(&self, client: &PublicKey, asker: Asker) -> Decision {
         if let Some(identity) = self.listed(client) {
             return Decision::Now(Ok(identity.into()));
         }
@@ -54,7 +54,7 @@ impl CurveServer {
         let claim = Claim::of_key(*client);
         match authenticator.remembered(&claim) {
             Some(grant) => Decision::Now(self.conclude(client, Ok(grant))),
-            None => Decision::Later(authenticator.ask(claim)),
+            None => Decision::Later(authenticator.ask(claim, asker)),
         }
     }
 

@@ -139,6 +139,14 @@ impl CurveServer {
         self.any || !self.known.is_empty() || self.access.is_some() || self.authenticator.is_some()
     }
 
+    /// Reports whether a client that is let in may have one of these roles: those that the program has named do or do not, and of others it
+    /// becomes known.
+    pub(crate) fn may_have(&self, roles: &[&str]) -> bool {
+        let named = || self.known.iter().filter_map(|(_, identity)| identity.as_ref());
+        let has_role = |identity: &Identity| roles.iter().any(|role| identity.has_role(role));
+        self.access.is_some() || self.authenticator.is_some() || named().any(has_role)
+    }
+
     /// Returns who the client with a key is, if the program has allowed it. Each key is compared, in constant time, so that the time tells
     /// nothing of the keys.
     fn listed(&self, client: &PublicKey) -> Option<Identity> {
@@ -176,7 +184,6 @@ impl CurveClient {
     }
 
     /// Returns the public key of the servers.
-    #[cfg(all(feature = "libzmq", unix))]
     pub(crate) fn server(&self) -> &PublicKey {
         &self.server
     }
@@ -246,10 +253,12 @@ impl fmt::Debug for CurveClient {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Asker;
+    use crate::source::Source;
 
     /// Returns who a client is of whom is decided at once; `None` if it is not let in.
     fn decided(server: &CurveServer, client: &PublicKey) -> Option<Identity> {
-        match server.decide(client) {
+        match server.decide(client, Asker::of_address(Source::Local)) {
             Decision::Listed(grant) => Some(grant.identity().clone()),
             Decision::Now(verdict) => verdict.ok().map(|grant| grant.identity().clone()),
             Decision::Later(_) => panic!("nothing is asked"),

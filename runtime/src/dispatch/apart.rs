@@ -39,20 +39,23 @@ impl Apart {
     pub(super) async fn run_first_poll_apart(self, call: Incoming, promptness: Option<Arc<Promptness>>) {
         let Self { service, layer, method, mut answer } = self;
         let deadline = call.deadline();
-        let begin = move |_| {
+        let begin_apart = move |_| {
             let since = Instant::now();
             let begun = Self::begin(service, layer, method, call);
             if let Some(promptness) = promptness {
                 promptness.took(since.elapsed());
             }
-            begun
+            (since, begun)
         };
-        match on_blocking_thread(begin).await {
-            Some(Err(why)) => answer.turn_away(why),
-            Some(Ok(First::Done(done))) => answer.set(done),
-            Some(Ok(First::Waits(work))) => run(Handler::new(work, deadline, answer)).await,
+        let Some((since, begun)) = on_blocking_thread(begin_apart).await else {
             // The runtime shuts down, and the answer says that the call was dropped.
-            None => {}
+            return;
+        };
+        answer.began(since);
+        match begun {
+            Err(why) => answer.turn_away(why),
+            Ok(First::Done(done)) => answer.set(done),
+            Ok(First::Waits(work)) => run(Handler::new(work, deadline, answer)).await,
         }
     }
 
@@ -65,6 +68,7 @@ impl Apart {
 
     async fn run(mut self, call: Incoming) {
         let deadline = call.deadline();
+        self.answer.began(Instant::now());
         match Self::begin(self.service, self.layer, self.method, call) {
             Err(why) => self.answer.turn_away(why),
             Ok(First::Done(done)) => self.answer.set(done),

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::time::{Instant, Sleep};
 
 use super::handling::{Handling, Work};
+use super::measured::Measured;
 use super::running::Peer;
 use crate::caught::{Panicked, caught};
 use crate::context::with_deadline;
@@ -26,6 +27,8 @@ pub(super) struct PendingAnswer {
     peer: Arc<Peer>,
     /// Key of the call; `None` if it was answered, or is one-way.
     key: Option<CallKey>,
+    /// What is measured of the call until it ends.
+    measured: Option<Measured>,
 }
 
 impl Handler {
@@ -38,27 +41,56 @@ impl Handler {
 impl PendingAnswer {
     /// Creates the answer of a call, or of a one-way call without a key, which needs none.
     #[inline]
-    pub(super) fn new(peer: Arc<Peer>, key: Option<CallKey>) -> Self {
-        Self { peer, key }
+    pub(super) fn new(peer: Arc<Peer>, key: Option<CallKey>, measured: Option<Measured>) -> Self {
+        let measured = measured.map(|measured| measured.goes_on(peer.shared().measures()));
+        Self { peer, key, measured }
+    }
+
+    /// Says when the handler has begun, of a call whose handler had not when this was created.
+    pub(super) fn began(&mut self, at: Instant) {
+        if let Some(measured) = &mut self.measured {
+            measured.began(Some(at));
+        }
     }
 
     /// Turns the call away, which no handler has seen.
     pub(super) fn turn_away(&mut self, why: Status) {
+        if let Some(measured) = self.measured.take() {
+            measured.turned_away(self.peer.shared().measures(), &why);
+        }
         turn_away(&self.peer, self.key.take(), why);
+    }
+
+    /// Leaves the answer to others.
+    pub(super) fn leave(&mut self) {
+        self.key = None;
     }
 
     /// Answers the call.
     #[inline]
     pub(super) fn set(&mut self, answer: Answer) {
+        if let Some(measured) = self.measured.take() {
+            measured.ended(self.peer.shared().measures(), &answer);
+        }
         if let Some(key) = self.key.take() {
             self.peer.answer(key, answer);
         }
     }
 
     fn expire(&mut self) {
+        self.note_drop();
         if let Some(key) = self.key.take() {
             let status = Status::deadline_exceeded("the deadline passed while the handler ran");
             self.peer.fail(key, &status.maybe_executed().caused_by(Cause::Deadline));
+        }
+    }
+}
+
+impl PendingAnswer {
+    /// Says that the handler did not come to its end.
+    fn note_drop(&mut self) {
+        if let Some(measured) = self.measured.take() {
+            measured.dropped(self.peer.shared().measures());
         }
     }
 }
@@ -77,6 +109,7 @@ pub(super) fn turn_away(peer: &Arc<Peer>, key: Option<CallKey>, why: Status) {
 
 impl Drop for PendingAnswer {
     fn drop(&mut self) {
+        self.note_drop();
         if self.key.is_some() {
             let status = Status::cancelled("the server dropped the call").maybe_executed();
             self.set(Answer::Failure(Failure::Status(status)));

@@ -9,16 +9,18 @@ use tokio::time::Instant;
 use super::handling::{AcceptedCall, Handling};
 use super::outgoing::PeerOutgoing;
 use super::running::Peer;
-use crate::codec::{self, Body, Form};
+use crate::codec::{self, Body, Form, Plain};
 use crate::context::{Context, PeerId, send_metadata};
 use crate::declaration::{
     BidirectionalMethod, ClientStreamMethod, OneWayMethod, Params, ServerStreamMethod, UnaryMethod,
 };
+use crate::events::{Notice, Request};
 use crate::flow::{InboundStream, OutboundStream};
 use crate::identity::Identity;
 use crate::metadata::{Metadata, MetadataValue};
 use crate::method::{Method, MethodKind};
 use crate::peer::Counters;
+use crate::schema::ServiceSchema;
 use crate::session::server::{CallKey, IncomingCall};
 use crate::status::{Cause, Status};
 use crate::stream::{Outgoing, Sink, SinkHalf, Streaming, StreamingHalf};
@@ -37,6 +39,24 @@ pub trait Service: Send + Sync + 'static {
     /// # Errors
     /// There is no handler, or the parameters are invalid.
     fn dispatch(&self, method: usize, call: Incoming) -> Result<Handling, Status>;
+
+    /// Returns the schema that the service was generated from, if it keeps one: see [`crate::reflection`].
+    fn schema(&self) -> Option<&'static ServiceSchema> {
+        None
+    }
+
+    /// Reports whether the server has the service by itself, so that its calls wait for no turn behind those of others.
+    #[doc(hidden)]
+    fn is_of_server(&self) -> bool {
+        false
+    }
+
+    /// Reports whether its handlers begin where calls are received, and so in the order in which these came, whatever their size: they
+    /// never keep that thread.
+    #[doc(hidden)]
+    fn begins_in_order(&self) -> bool {
+        false
+    }
 }
 
 /// Lets a program decide at run time which implementation it serves.
@@ -47,6 +67,10 @@ impl Service for Box<dyn Service> {
 
     fn dispatch(&self, method: usize, call: Incoming) -> Result<Handling, Status> {
         (**self).dispatch(method, call)
+    }
+
+    fn schema(&self) -> Option<&'static ServiceSchema> {
+        (**self).schema()
     }
 }
 
@@ -146,6 +170,25 @@ impl Incoming {
         Ok((self.into_context(), params, items, sink, call))
     }
 
+    /// Returns the arguments of a handler that sends events, and the call that it handles. Events were encoded before.
+    #[allow(clippy::type_complexity, reason = "each part is an argument of the handler")]
+    pub(crate) fn subscription(
+        mut self,
+    ) -> Result<(Context, Request, Sink<Notice>, AcceptedCall<Result<(), Status>>), Status> {
+        let (params, key) = self.accept()?;
+        let outbound = self.outbound(key);
+        let sink = Sink::new::<Plain>(SinkHalf::new(outbound, self.outgoing(key), key.id()), false);
+        let call = AcceptedCall::streaming(key.id(), self.max_body());
+        Ok((self.into_context(), params, sink, call))
+    }
+
+    /// Returns the parameters of a call that publishes an event, which are not read yet, and the call.
+    pub(crate) fn publication(self) -> Result<(Body, AcceptedCall<Result<(), Status>>), Status> {
+        let Some(key) = self.key else { return Err(not_one_way()) };
+        let call = AcceptedCall::replying::<Plain>(key.id(), self.max_body());
+        Ok((self.params, call))
+    }
+
     /// Returns the arguments of a handler without an answer, and the call that it handles.
     #[inline]
     pub fn one_way<M: OneWayMethod>(self) -> Result<(Context, M::Params, AcceptedCall<()>), Status> {
@@ -165,8 +208,7 @@ impl Incoming {
     fn accept<P: Params>(&self) -> Result<(P, CallKey), Status> {
         match (self.key, self.params()) {
             (Some(key), Ok(params)) => Ok((params, key)),
-            (None, _) => Err(Status::invalid_argument("the method answers, so it can't be called one-way")
-                .caused_by(Cause::NoSuchMethod)),
+            (None, _) => Err(not_one_way()),
             (_, Err(refusal)) => Err(refusal),
         }
     }
@@ -191,6 +233,12 @@ impl Incoming {
         Context::new(self.method, self.deadline, self.metadata, self.peer, self.key)
             .with_identity(self.identity)
     }
+}
+
+#[cold]
+fn not_one_way() -> Status {
+    let what = "the method answers, so it can't be called one-way";
+    Status::invalid_argument(what).caused_by(Cause::NoSuchMethod)
 }
 
 /// Properties of the call, for its middleware and its dispatcher.

@@ -7,6 +7,7 @@
 //! - `running`: the task of a handler, which the end of its call aborts.
 //! - `queue`: calls that wait until fewer run.
 //! - `dispatcher`: takes a call to its handler, by all of these.
+//! - `tokens`: who makes a call by the token that comes with it, before the call runs or waits.
 //! - `outgoing`: how a call's streams write to its peer.
 //!
 //! Which calls are accepted is decided in [`crate::session::server`].
@@ -16,11 +17,14 @@ mod dispatcher;
 mod handler;
 mod handling;
 mod incoming;
+mod measured;
 mod orphans;
 mod outgoing;
 mod promptness;
 mod queue;
+mod ready;
 mod running;
+mod tokens;
 
 pub(crate) use dispatcher::{Dispatcher, HandlerLayer};
 pub use handling::{AcceptedCall, Handling};
@@ -30,3 +34,4 @@ pub(crate) use outgoing::PeerOutgoing;
 #[cfg(test)]
 pub(crate) use running::spawn;
 pub(crate) use running::{Directory, Peer, Peers};
+pub(crate) use tokens::{AUTHORIZATION, Tokens};

@@ -10,7 +10,6 @@ use super::server::ServerDriver;
 use crate::flush::DriverNotify;
 use crate::fork::Owned;
 use crate::peer::Shared;
-use crate::telemetry;
 use crate::transport::{Refusal, ServerTransport, TransportError};
 
 /// Owns one connection of a server, from its first byte on.
@@ -84,9 +83,5 @@ impl<T: ServerTransport> Future for ConnectionDriver<T> {
 /// Counts a connection that was refused, and logs it.
 pub(super) fn note_refusal(shared: &Shared, refusal: &Refusal) {
     shared.counters.count_refused_connection(refusal.reason);
-    let (why, reason, address) = (&refusal.why, refusal.reason.name(), refusal.address);
-    match &refusal.key {
-        Some(key) => telemetry::refused_key(key, why, reason, address),
-        None => telemetry::refused_connection(why, reason, address),
-    }
+    refusal.log();
 }

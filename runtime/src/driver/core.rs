@@ -12,11 +12,11 @@ use tokio::time::Instant;
 use crate::auth::Authenticator;
 #[cfg(any(test, fuzzing))]
 use crate::context::PeerId;
-use crate::dispatch::{Directory, Dispatcher, Peer, Peers, Service};
+use crate::dispatch::{AUTHORIZATION, Directory, Dispatcher, Peer, Peers, Service, Tokens};
 use crate::flush::DriverNotify;
 use crate::identity::Identity;
 use crate::method::Method;
-use crate::middleware::{AUTHORIZATION, ServerStack, Tokens};
+use crate::middleware::ServerStack;
 #[cfg(any(test, fuzzing))]
 use crate::peer::Next;
 use crate::peer::{Config, Progress, Shared};
@@ -97,15 +97,15 @@ impl Core {
     /// Puts middleware around every handler.
     pub(crate) fn with_middleware(mut self, stack: ServerStack) -> Self {
         if !stack.is_empty() {
-            self.dispatcher.add_layer(|_| Arc::new(stack));
+            self.dispatcher.set_layer(Arc::new(stack));
         }
         self
     }
 
-    /// Finds out who makes a call by the token that comes with it, outside of all middleware. That layer looks at the roles of calls with a
-    /// token in place of the sessions, if it is to. Called before any connection is there.
+    /// Finds out who makes a call by the token that comes with it, before the call runs or waits for its turn. There the roles of calls with
+    /// a token are looked at in place of the sessions, if they are to be. Called before any connection is there.
     pub(crate) fn with_tokens(mut self, authenticator: Authenticator, checks_roles: bool) -> Self {
-        self.dispatcher.add_layer(|next| Arc::new(Tokens::new(authenticator, checks_roles, next)));
+        self.dispatcher.set_tokens(Tokens::new(authenticator, checks_roles));
         if !checks_roles {
             return self.ignoring_roles();
         }
@@ -113,10 +113,23 @@ impl Core {
         self
     }
 
+    /// Returns the full names of the program's services, sorted, without those that every server has by itself.
+    pub(crate) fn services(&self) -> Vec<String> {
+        self.dispatcher.services_of_program().into_iter().map(str::to_owned).collect()
+    }
+
     /// Returns the name of a method that has roles, the first by name, if there is one.
     pub(crate) fn method_with_roles(&self) -> Option<&'static str> {
-        let guarded = self.methods.iter().filter(|method| !method.required_roles().is_empty());
-        guarded.map(Method::name).min()
+        self.guarded().map(Method::name).min()
+    }
+
+    /// Reports whether something holds of the roles of any method that has some.
+    pub(crate) fn any_roles(&self, holds: impl Fn(&[&str]) -> bool) -> bool {
+        self.guarded().any(|method| holds(method.required_roles()))
+    }
+
+    fn guarded(&self) -> impl Iterator<Item = &'static Method> {
+        self.methods.iter().filter(|method| !method.required_roles().is_empty())
     }
 
     /// Lets anybody call any method, whatever its roles. Called before any connection is there.
@@ -187,7 +200,7 @@ impl Core {
         progress.records
     }
 
-    /// Runs queued calls. Returns whether there may be more that can run.
+    /// Runs calls that have waited, for their turn or until it was known who makes them. Returns whether there may be more that can run.
     pub(crate) fn run_queued(&mut self) -> bool {
         self.dispatcher.run_queued()
     }

@@ -5,6 +5,7 @@ mod client;
 mod connection;
 mod core;
 mod listener;
+mod publish;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -12,4 +13,5 @@ mod tests;
 pub(crate) use self::core::{Core, DuplicateMethod};
 pub(crate) use client::ClientDriver;
 pub(crate) use listener::ListenerDriver;
+pub(crate) use publish::PublishDriver;
 pub(crate) use server::ServerDriver;

@@ -15,7 +15,7 @@ use crate::flush::{Pace, Turn};
 use crate::fork::Owned;
 use crate::peer::{Dropped, Next};
 use crate::session::server::{Drain, DrainStep};
-use crate::status::Status;
+use crate::status::{Cause, Status};
 use crate::telemetry::{self, End};
 use crate::transport::{Arrival, Proof, Routed, ServerTransport, TransportError};
 use crate::wire;
@@ -91,6 +91,10 @@ impl<T: ServerTransport> ServerDriver<T> {
             self.core.read_on();
             return Ok(!self.is_closed);
         }
+        if self.core.peers.disconnect(&disconnected()) {
+            self.close()?;
+            return Ok(false);
+        }
         let mut turn = Turn::default();
         for _ in 0..MESSAGES_PER_TURN {
             if turn.is_over(&self.pace, || self.core.is_notified_and_idle()) {
@@ -149,6 +153,11 @@ impl<T: ServerTransport> ServerDriver<T> {
         self.core.shared.counters.count_revoked_connection();
         telemetry::revoked(self.core.peers.identity(), why.message(), self.transport.peer_address());
         self.core.revoke(why);
+        self.close()
+    }
+
+    /// Ends the connection, once what its clients are still told has left, as far as there is room.
+    fn close(&mut self) -> Result<(), TransportError> {
         self.send()?;
         self.core.peers.lose_all();
         self.is_closed = true;
@@ -353,4 +362,12 @@ impl<T: ServerTransport> Future for ServerDriver<T> {
         }
         self.poll_driver(context)
     }
+}
+
+/// Returns what the calls of a client end with that the server's program has disconnected.
+#[cold]
+fn disconnected() -> Status {
+    Status::unavailable("the server has disconnected this client")
+        .caused_by(Cause::Forbidden)
+        .maybe_executed()
 }

@@ -3,9 +3,11 @@
 //!
 //! - `declaration`: what generated code declares of each method: one trait for each kind.
 //! - `call`: how generated clients make calls from such a declaration. How servers accept them is in `dispatch`.
+//! - `flags`: what all sets of flags can do.
 //! - `implement`: macros for implementations that are the same for many types.
 
 mod call;
+mod flags;
 mod implement;
 
 pub use crate::codec::json::{Described, Description};
@@ -19,8 +21,11 @@ pub use crate::declaration::{
     BidirectionalMethod, ClientStreamMethod, OneWayMethod, Params, ServerStreamMethod, UnaryMethod,
 };
 pub use crate::dispatch::{AcceptedCall, Handling, Incoming};
+pub use crate::events::{EventType, KeyField, KeyKind, KeyWriter, Slow};
+pub use crate::schema::{HasSchema, SchemaFile, ServiceSchema};
 pub use crate::status::Detail;
 pub use crate::testing::{MockMethod, Unset};
+pub use flags::{implement_flags, show_flags};
 pub use implement::{describe, implement_enum, implement_form, implement_serde};
 pub use serde;
 
@@ -28,7 +33,7 @@ pub use serde;
 pub type Decoded<T> = Result<T, DecodeError>;
 
 /// Version of the interface between generated code and this crate. Raised by every change to it.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// Fails to compile in a generated file that was made for another version of this crate.
 pub const fn made_for(version: u32) {

@@ -39,7 +39,7 @@ impl ConcurrencyLimit {
         Self::new(Scope::Method, max)
     }
 
-    /// Creates a limit for the calls over each connection, counted separately.
+    /// Creates a limit for the calls over each connection, counted separately. Clients behind a device share its connection.
     pub fn per_peer(max: usize) -> Self {
         Self::new(Scope::Peer, max)
     }

@@ -24,7 +24,6 @@ mod rate;
 mod response;
 mod scope;
 mod server;
-mod tokens;
 #[cfg(feature = "tracing")]
 mod trace;
 #[cfg(feature = "tracing")]
@@ -45,7 +44,6 @@ pub use trace::Tracing;
 pub(crate) use client::{Around, ClientStack, Step};
 pub(crate) use response::Direction;
 pub(crate) use server::ServerStack;
-pub(crate) use tokens::{AUTHORIZATION, Tokens};
 
 /// The trace that a call inherits: none without the feature `tracing`.
 #[cfg(not(feature = "tracing"))]

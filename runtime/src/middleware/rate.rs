@@ -62,7 +62,7 @@ impl RateLimit {
         Self::new(Scope::Method, per_second)
     }
 
-    /// Creates a limit for the calls over each connection, counted separately.
+    /// Creates a limit for the calls over each connection, counted separately. Clients behind a device share its connection.
     pub fn per_peer(per_second: u32) -> Self {
         Self::new(Scope::Peer, per_second)
     }

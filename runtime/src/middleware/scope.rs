@@ -1,4 +1,4 @@
-//! [`Scope`]: which calls share a limit: all, those of one method, or those of one client. The limits are in [`super::rate`] and
+//! [`Scope`]: which calls share a limit: all, those of one method, or those over one connection. The limits are in [`super::rate`] and
 //! [`super::concurrency`].
 
 use super::ServerRequest;
@@ -26,7 +26,7 @@ impl Scope {
         match self {
             Self::All => Key::All,
             Self::Method => Key::Method(request.method().name()),
-            Self::Peer => Key::Peer(request.peer().clone()),
+            Self::Peer => Key::Peer(request.peer().connection()),
         }
     }
 

@@ -43,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) running: Option<MaxRunning>,
     /// Bounds on the connections whose handshake is under way, where the transport has them.
     pub(crate) handshakes: HandshakeLimits,
+    /// Whether the calls of each method are measured.
+    pub(crate) measures: bool,
 }
 
 /// The bound on the number of calls that run and wait.
@@ -67,7 +69,7 @@ impl Default for Config {
             max_waiting_per_peer: None,
         };
         let handshakes = HandshakeLimits { per_address: 1_024, all: 4_096 };
-        Self { session, heartbeat: Duration::from_secs(30), running: None, handshakes }
+        Self { session, heartbeat: Duration::from_secs(30), running: None, handshakes, measures: true }
     }
 }
 
@@ -113,10 +115,15 @@ impl Config {
             clients.saturating_mul(self.memory_of_connection()),
             calls.saturating_mul(self.memory_of_call()),
             queued.saturating_mul(BATCH_SLACK).saturating_mul(self.session.max_body as u64),
-            HANDSHAKE_BYTES.saturating_mul(self.handshakes.all as u64),
+            self.memory_of_handshakes(),
         ]
         .into_iter()
         .fold(0, u64::saturating_add)
+    }
+
+    /// Returns the memory in bytes of the handshakes that may be under way, and of as many clients about which the program is asked.
+    pub(crate) fn memory_of_handshakes(&self) -> u64 {
+        HANDSHAKE_BYTES.saturating_mul(2).saturating_mul(self.handshakes.all as u64)
     }
 
     /// Returns the memory of a connection in bytes. It counts one message that is being received, since complete ones are taken

@@ -7,6 +7,7 @@
 //! [`CallState`], which the owner of the server chooses: a handler, in [`crate::dispatch`].
 
 mod config;
+mod connected;
 mod counters;
 #[expect(clippy::module_inception, reason = "the type that the folder is about")]
 mod peer;
@@ -15,6 +16,7 @@ mod ready_list;
 mod shared;
 
 pub(crate) use config::{Config, MaxRunning};
+pub use connected::ConnectedPeer;
 pub use counters::{Counters, Dropped};
 pub(crate) use peer::{CallState, Next, OneWay, Peer, Progress};
 #[cfg(test)]

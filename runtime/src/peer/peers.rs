@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::connected::Gate;
 use super::counters::Dropped;
 use super::peer::{CallState, Peer};
 use super::ready_list::{ReadyList, Serves};
@@ -53,6 +54,8 @@ pub(crate) struct Peers<C: CallState> {
     address: Option<SocketAddr>,
     /// Who the client at the other end of the connection is, of a driver that has one, if that is known.
     identity: Option<Identity>,
+    /// Whether the program wants one of these clients disconnected.
+    has_closed_gate: Arc<AtomicBool>,
 }
 
 /// A client, and when its last message was received.
@@ -63,6 +66,7 @@ struct Known<C> {
     sender: Option<Identity>,
     /// Whether it is among [`Shared::clients`].
     is_counted: bool,
+    gate: Arc<Gate>,
     _up: Up,
 }
 
@@ -97,6 +101,7 @@ impl<C: CallState> Peers<C> {
             full_until: None,
             address: None,
             identity: None,
+            has_closed_gate: Arc::default(),
             shared,
         }
     }
@@ -109,6 +114,7 @@ impl<C: CallState> Peers<C> {
     /// Says who is at the other end of the connection. Whatever a client behind it says of itself, that is its identity.
     pub(crate) fn set_identity(&mut self, identity: Option<Identity>) {
         self.each(|session| session.set_identity(identity.clone()));
+        self.known.keys().for_each(|id| self.shared.connected.identify(id, identity.as_ref()));
         self.identity = identity;
     }
 
@@ -117,9 +123,37 @@ impl<C: CallState> Peers<C> {
         self.identity.as_ref()
     }
 
-    /// Ends every call of clients that are not let in any more, and lets none of them begin.
+    /// Ends every call of clients that are not let in any more, and lets none of them begin. Their connection is closed next.
     pub(crate) fn revoke(&self, why: &Status) {
+        // First, so that a client that hears how its calls ended sends no other on a connection that ends.
+        self.go_away();
         self.known.values().for_each(|known| known.peer.bar(why));
+    }
+
+    /// Ends the calls of clients that the program wants disconnected, and forgets them. Returns whether the connection is to be closed,
+    /// of a driver that has one: one of them was at its other end, and not behind a device there.
+    pub(crate) fn disconnect(&mut self, why: &Status) -> bool {
+        // Mostly there is none: this is asked in every turn.
+        if !self.has_closed_gate.swap(false, Ordering::SeqCst) {
+            return false;
+        }
+        let closed = self.known.values().filter(|known| known.gate.is_closed());
+        let closed: Vec<_> = closed.map(|known| Arc::clone(&known.peer)).collect();
+        // Where one of them is at the other end itself, that connection is its own, whatever it has said along other routes.
+        let is_own = self.ready.serves() == Serves::Connection;
+        let is_to_end = is_own && closed.iter().any(|peer| peer.id().is_direct());
+        if is_to_end {
+            // First, as in `revoke`.
+            self.go_away();
+        }
+        for peer in &closed {
+            if !is_to_end {
+                // Its route stays, and what comes on it next is of a new client. What this one is told of its calls still leaves.
+                self.remove(peer.id().route());
+            }
+            peer.bar(why);
+        }
+        is_to_end
     }
 
     /// Returns the list of clients with something to send.
@@ -152,6 +186,8 @@ impl<C: CallState> Peers<C> {
         let peer = Peer::new(id.clone(), self.address, Arc::clone(&self.shared), Arc::clone(&self.ready));
         let sender = identity.clone();
         let identity = identity.or_else(|| self.identity.clone());
+        let gate = Gate::new(&self.has_closed_gate, self.ready.notify());
+        self.shared.connected.insert(id.clone(), self.address, identity.clone(), &gate);
         if identity.is_some() {
             peer.with(|session| session.set_identity(identity));
         }
@@ -161,6 +197,7 @@ impl<C: CallState> Peers<C> {
             last_message_at: now,
             sender,
             is_counted,
+            gate,
             _up: Up::new(End::Server),
         };
         if let Some(directory) = &self.directory {
@@ -205,6 +242,7 @@ impl<C: CallState> Peers<C> {
     fn remove(&mut self, route: &[u8]) -> Option<Known<C>> {
         let (id, known) = self.known.remove_entry(route)?;
         self.shared.clients.fetch_sub(usize::from(known.is_counted), Ordering::Relaxed);
+        self.shared.connected.remove(&id, &known.gate);
         if let Some(directory) = &self.directory {
             directory.lock().remove(&id);
         }

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::config::Config;
+use super::connected::Connected;
 use super::counters::Counters;
 use crate::clock;
 use crate::flush::DriverNotify;
+use crate::measure::MethodMeasure;
 use crate::session::server;
 
 /// What the drivers of a server and its handlers share.
@@ -23,10 +25,16 @@ pub(crate) struct Shared {
     pub(crate) sessions: Arc<server::Shared>,
     /// Number of clients that are known, by all drivers, without the first of each connection with a driver of its own.
     pub(super) clients: AtomicUsize,
+    /// The clients that are known, for the server's program.
+    pub(crate) connected: Connected,
     /// When the server began to drain, and the time that calls in flight have from then on.
     drain: OnceLock<(Instant, Duration)>,
     /// Whether the server drains. Handlers wait for changes.
     drains: watch::Sender<bool>,
+    /// When the server was created.
+    began: Instant,
+    /// What is known of the calls of each method, by its index; unset if the server does not measure.
+    measures: OnceLock<Box<[MethodMeasure]>>,
 }
 
 impl Shared {
@@ -36,10 +44,34 @@ impl Shared {
             counters: Arc::default(),
             sessions: server::Shared::new(config.session.clone()),
             clients: AtomicUsize::new(0),
+            connected: Connected::default(),
             drain: OnceLock::new(),
             drains: watch::Sender::new(false),
+            began: clock::now(),
+            measures: OnceLock::new(),
             config,
         })
+    }
+
+    /// Measures the calls of methods from now on, which have these names, in the order of their indices. Called once, before any call.
+    pub(crate) fn measure(&self, methods: impl Iterator<Item = &'static str>) {
+        let _ = self.measures.set(methods.map(MethodMeasure::new).collect());
+    }
+
+    /// Returns what is known of the calls of each method, by its index; nothing if the server does not measure.
+    #[inline]
+    pub(crate) fn measures(&self) -> &[MethodMeasure] {
+        self.measures.get().map_or(&[], |measures| measures)
+    }
+
+    /// Returns the number of clients that have said something and may still be there.
+    pub(crate) fn connections(&self) -> usize {
+        self.connected.len()
+    }
+
+    /// Returns the time since the server was created.
+    pub(crate) fn uptime(&self) -> Duration {
+        clock::now().saturating_duration_since(self.began)
     }
 
     /// Notifies the main driver if the server drains and the last call has ended.

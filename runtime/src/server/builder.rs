@@ -6,27 +6,28 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::announced::Announced;
+use super::beside::Beside;
+use super::bind::{bind, check_roles};
 use super::error::ServeError;
-use super::serving::{AnyDriver, Server};
+use super::register::Register;
+use super::serving::Server;
+use super::task::Task;
 use crate::auth::Authenticator;
+use crate::builtin::{Guarded, Settings};
 use crate::clock::{LEAST, bounded};
-use crate::curve::{CurveServer, NO_CLIENTS, NOT_ON_LIBZMQ};
-#[cfg(all(feature = "libzmq", unix))]
-use crate::curve::{NOT_FIXED, NOT_INPROC};
+use crate::curve::CurveServer;
+use crate::declaration::Event;
+use crate::discovery::{Announce, AnyAnnounce};
 use crate::dispatch::Service;
-#[cfg(all(feature = "libzmq", unix))]
-use crate::driver::ServerDriver;
-use crate::driver::{Core, ListenerDriver};
+use crate::driver::Core;
 use crate::engine::Engine;
 use crate::middleware::{ServerMiddleware, ServerStack};
 use crate::peer::{Config, MaxRunning};
+use crate::publish::Publisher;
 use crate::telemetry;
-use crate::transport::address::Address;
-#[cfg(all(feature = "libzmq", unix))]
-use crate::transport::libzmq::Router;
+use crate::transport::HandshakeLimits;
 use crate::transport::listen::{Reach, is_exposed};
-use crate::transport::zmtp::ZmtpListener;
-use crate::transport::{HandshakeLimits, LinkConfig, TransportError, libzmq_has_curve};
 
 /// The settings of a server that is not bound yet. See [`Server::builder`].
 #[must_use = "a builder does nothing until it listens or serves"]
@@ -34,6 +35,8 @@ pub struct ServerBuilder {
     services: Vec<Arc<dyn Service>>,
     middleware: ServerStack,
     endpoints: Vec<String>,
+    /// Routers to register at.
+    routers: Vec<Register>,
     config: Config,
     grace: Duration,
     engine: Option<Engine>,
@@ -41,6 +44,11 @@ pub struct ServerBuilder {
     tokens: Option<Authenticator>,
     insecure: bool,
     plaintext: Reach,
+    /// The services that the server has by itself.
+    pub(super) own: Settings,
+    beside: Beside,
+    registries: Vec<Arc<dyn AnyAnnounce>>,
+    advertised: Vec<String>,
 }
 
 /// The least number of bytes that may wait for clients: with less, a client that reads would be shed for a few small answers.
@@ -53,6 +61,7 @@ impl ServerBuilder {
             services: Vec::new(),
             middleware: ServerStack::default(),
             endpoints: Vec::new(),
+            routers: Vec::new(),
             config: Config::default(),
             grace: Duration::from_secs(10),
             engine: None,
@@ -60,12 +69,46 @@ impl ServerBuilder {
             tokens: None,
             insecure: false,
             plaintext: Reach::Network,
+            own: Settings::default(),
+            beside: Beside::default(),
+            registries: Vec::new(),
+            advertised: Vec::new(),
         }
     }
 
     /// Adds a service. Two services with a method of the same name make [`listen`](Self::listen) fail.
     pub fn service(mut self, service: impl Service) -> Self {
         self.services.push(Arc::new(service));
+        self
+    }
+
+    /// Offers the events of a publisher, which clients then [subscribe](crate::Channel::subscribe) to. A publisher may be offered by
+    /// several servers; its events reach the subscribers of all. Two publishers of the same event make [`listen`](Self::listen) fail.
+    pub fn events<E: Event>(mut self, publisher: &Publisher<E>) -> Self {
+        self.beside.feeds.push(publisher.feed());
+        self.service(publisher.clone())
+    }
+
+    /// Adds an endpoint at which all [events](Self::events) of the server are published by a PUB socket of ZeroMQ's own, to which a plain SUB
+    /// in any language listens, without zsvc. Endpoints are as for [`bind`](Self::bind). May be called several times.
+    ///
+    /// A message has three frames: the topic, `market.v1.Price/ACME/`, which is the event's full name and each value of its key, followed
+    /// by `/`; the sequence number and the epoch, of eight bytes each, the most significant first; the event as MessagePack. **It is lossy, as PUB
+    /// is**: events that are published before a subscription has arrived do not come, none that was kept does, and of those that wait for a subscriber that
+    /// does not keep up the oldest are dropped, whatever `@slow` says; that shows in the sequence numbers alone.
+    ///
+    /// With [`curve`](Self::curve), the socket is encrypted as well, and lets the same clients in. Events with `@roles` go to those alone that have
+    /// one of the roles by their key; without keys, to none, unless the server is [`insecure`](Self::insecure). Tokens are for calls
+    /// alone. On either engine, the socket is served by the code of [`Engine::Zmtp`].
+    pub fn publish(mut self, endpoint: impl Into<String>) -> Self {
+        self.beside.publish_at.push(endpoint.into());
+        self
+    }
+
+    /// Adds a task, which runs for as long as the server serves: it starts with the server, is told when the server drains, and has the
+    /// [grace time](Self::grace) to end then. What is said of failures and panics is in [`Task::new`].
+    pub fn task(mut self, task: Task) -> Self {
+        self.beside.tasks.push(task);
         self
     }
 
@@ -87,6 +130,17 @@ impl ServerBuilder {
     /// the same process with the same engine.
     pub fn bind(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
+        self
+    }
+
+    /// Registers at a router, which gives its callers' calls to this server: over a connection that this server makes, and makes again when
+    /// it is lost, so that it needs no port of its own. May be called several times, for several routers; and beside
+    /// [`bind`](Self::bind), or without. On [`Engine::Zmtp`] alone.
+    ///
+    /// A router that refuses is told of in the log, with the feature `tracing`, and asked again every few seconds. A server that drains
+    /// tells its routers, which give its calls to others.
+    pub fn register(mut self, router: impl Into<Register>) -> Self {
+        self.routers.push(router.into());
         self
     }
 
@@ -120,8 +174,30 @@ impl ServerBuilder {
     /// Has [`listen`](Self::listen) fail, with [`ServeError::Plaintext`], where other machines could reach the server and nothing would be
     /// encrypted: at every address of TCP but those of the loopback interface, also by a name, unless there is [`curve`](Self::curve). Without this, such
     /// an endpoint is warned of in the log, once for each server.
+    ///
+    /// It fails with [`ServeError::PlaintextRouter`] where the server [registers](Self::register) at a router that may be on another machine,
+    /// which every name but `localhost` may be, without [`Register::curve`](crate::Register::curve).
     pub fn deny_plaintext(mut self) -> Self {
         self.plaintext = Reach::Machine;
+        self
+    }
+
+    /// Lists the server in a registry, so that channels [discover](crate::ChannelBuilder::discover) it, from when it serves until it drains.
+    /// See [`crate::discovery`]. May be called several times. That a registry can't be reached keeps no server from serving: the log says so,
+    /// and the server is listed once it can.
+    ///
+    /// The server is listed with the endpoints that it is bound to, but for those of `inproc`, unless there are
+    /// [advertised](Self::advertise) ones.
+    pub fn announce(mut self, registry: impl Announce) -> Self {
+        self.registries.push(Arc::new(registry));
+        self
+    }
+
+    /// Sets an endpoint by which clients reach the server, to be [announced](Self::announce) in place of those that it is bound to:
+    /// `tcp://tape-1.example:7100`. Needed where the server is bound to all addresses of its machine, as by `tcp://*:7100`, or is behind
+    /// a translation of addresses. May be called several times.
+    pub fn advertise(mut self, endpoint: impl Into<String>) -> Self {
+        self.advertised.push(endpoint.into());
         self
     }
 
@@ -257,9 +333,11 @@ impl ServerBuilder {
     ///   that the handler is called with and one item of the stream, which are made of a message each: for each, sixteen times
     ///   `max_message_size`, at least 128 KiB, since lists grow by doubling, and one message, in which strings and `bytes` lie;
     /// - for each call that may wait for its turn by [`max_running`](Self::max_running), four times `max_message_size`;
-    /// - for each handshake that may be under way by [`max_handshakes`](Self::max_handshakes), 4 KiB.
+    /// - for each handshake that may be under way by [`max_handshakes`](Self::max_handshakes), and for each of as many clients about which
+    ///   the program may be [asked](crate::curve::CurveServer::authenticate), 4 KiB; all of it twice with [`publish`](Self::publish).
     ///
-    /// The sum leaves out what else handlers hold; what types of your own that serde reads hold; what middleware holds; and what the
+    /// The sum leaves out what publishers of events keep, and have waiting, which is bounded by [their own
+    /// limits](crate::PublisherBuilder::max_waiting), and not by the events that they keep for each subscriber; what else handlers hold; what types of your own that serde reads hold; what middleware holds; and what the
     /// operating system keeps for its sockets. A client over `inproc` adds up to 512 KiB on [`Engine::Zmtp`]; on
     /// [`Engine::Libzmq`] it shares memory with the server, in an amount that can't be known.
     ///
@@ -270,7 +348,9 @@ impl ServerBuilder {
     /// floods faster than it can be read, for libzmq has no bound for it that a client could not use to end the process.
     #[must_use]
     pub fn worst_case_memory(&self, clients: usize) -> u64 {
-        self.config.worst_case_memory(clients)
+        let handshakes = self.config.memory_of_handshakes();
+        let beside = if self.beside.publishes() { handshakes } else { 0 };
+        self.config.worst_case_memory(clients).saturating_add(beside)
     }
 
     /// Binds the endpoints. Clients may connect from then on, and are answered once the server serves. Must be called
@@ -281,41 +361,50 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// There is no endpoint, no runtime, one can't be bound, or not [in the clear](Self::deny_plaintext), two services have a method of the same name, the engine can't be used, the
-    /// server has keys and lets no client in, or an engine that does not encrypt, or a method has roles and the server has no way to
-    /// know who its clients are.
+    /// server has keys and lets no client in, or an engine that does not encrypt, or methods have roles, and the server has no way to
+    /// know who its clients are, or knows that none of them has one; or the server is to be [announced](Self::announce), and not at an endpoint that clients could connect to.
     pub fn listen(mut self) -> Result<Server, ServeError> {
-        if self.endpoints.is_empty() {
+        if self.endpoints.is_empty() && self.routers.is_empty() {
             return Err(ServeError::NoEndpoint);
         }
         let runtime = Handle::try_current().map_err(|_| ServeError::NoRuntime)?;
         let (link, handshakes) = (self.config.link(), self.config.handshakes);
         let (addresses, grace, engine) = (self.endpoints.clone(), self.grace, self.engine);
-        let curve = self.curve.take();
+        let (curve, beside) = (self.curve.take(), std::mem::take(&mut self.beside));
         let (is_insecure, has_tokens) = (self.insecure, self.tokens.is_some());
-        let is_encrypted = curve.is_some();
-        let reach = if is_encrypted { Reach::Network } else { self.plaintext };
+        let (registries, advertised) =
+            (std::mem::take(&mut self.registries), std::mem::take(&mut self.advertised));
+        let (is_encrypted, routers) = (curve.is_some(), std::mem::take(&mut self.routers));
+        let plaintext = self.plaintext;
+        let reach = if is_encrypted { Reach::Network } else { plaintext };
         let core = self.into_core()?;
-        if let Some(method) = core.method_with_roles()
-            && !is_insecure
-            && !has_tokens
-            && !can_know_clients(engine, curve.as_ref(), &addresses)
-        {
-            return Err(ServeError::UnknownClients { method });
+        if !is_insecure && !has_tokens {
+            check_roles(&core, engine, curve.as_ref(), (&addresses, &routers))?;
         }
+        routers.iter().try_for_each(|router| router.check_private(plaintext))?;
         let shared = Arc::clone(&core.shared);
-        let (driver, endpoints) = bind(engine, &addresses, reach, (link, handshakes), curve, core)?;
-        if !is_encrypted && let Some(endpoint) = endpoints.iter().find(|endpoint| is_exposed(endpoint)) {
+        let beside = beside.bind(reach, (link, handshakes), curve.clone(), is_insecure, &shared)?;
+        let (services, instance) = (core.services(), shared.config.session.instance);
+        let (driver, endpoints) =
+            bind(engine, (&addresses, &routers), reach, (link, handshakes), curve, core)?;
+        let exposed = endpoints.iter().chain(&beside.published_at).find(|endpoint| is_exposed(endpoint));
+        if !is_encrypted && let Some(endpoint) = exposed {
             telemetry::in_the_clear(endpoint);
         }
-        Ok(Server::new(driver, runtime, shared, grace, endpoints))
+        let announced = Announced::new(registries, advertised, services, &endpoints, instance)?;
+        Ok(Server::new(driver, runtime, shared, grace, endpoints).with(beside).announced(announced))
     }
 
     /// Creates the server without its sockets.
     pub(crate) fn into_core(mut self) -> Result<Core, ServeError> {
         // Drawn anew: a builder may be older than the process, and its copies bind in other children.
         self.config.session.instance = Config::instance();
-        let core = Core::new(self.services, self.config)
+        let guarded = Guarded::of(&self.services, self.tokens.is_some(), self.insecure);
+        self.config.measures = self.own.stats;
+        let (services, measured) = self.own.with_own(self.services, guarded);
+        let core = Core::new(services, self.config)
             .map_err(|duplicate| ServeError::DuplicateMethod { method: duplicate.0 })?;
+        measured.by(&core.shared);
         let core = if self.insecure { core.ignoring_roles() } else { core };
         let core = core.with_middleware(self.middleware);
         Ok(match self.tokens {
@@ -338,68 +427,6 @@ impl ServerBuilder {
     /// As for [`ServerBuilder::listen`] and [`Server::serve`].
     pub async fn serve(self) -> Result<(), ServeError> {
         self.listen()?.serve().await
-    }
-}
-
-fn is_inproc(endpoint: &str) -> bool {
-    matches!(Address::to_bind(endpoint), Ok(Address::Inproc(_)))
-}
-
-/// Reports whether there is a way to know who a client is: by its key, or over `inproc` on `zmtp`, where its program says so.
-fn can_know_clients(engine: Option<Engine>, curve: Option<&CurveServer>, endpoints: &[String]) -> bool {
-    match Engine::of_server(engine) {
-        Ok(engine) => {
-            curve.is_some() || engine == Engine::Zmtp && endpoints.iter().any(|endpoint| is_inproc(endpoint))
-        }
-        // Told where the endpoints are bound.
-        Err(_) => true,
-    }
-}
-
-/// Binds endpoints by an engine. Returns the driver of the server, and the endpoints as they were bound.
-fn bind(
-    engine: Option<Engine>,
-    endpoints: &[String],
-    reach: Reach,
-    (link, handshakes): (LinkConfig, HandshakeLimits),
-    curve: Option<CurveServer>,
-    core: Core,
-) -> Result<(AnyDriver, Vec<String>), ServeError> {
-    let failed = |(endpoint, error): (String, TransportError)| {
-        let reason = error.to_string();
-        if let TransportError::Exposed(address) = error {
-            ServeError::Plaintext { endpoint, address }
-        } else if endpoint.is_empty() {
-            ServeError::Socket { reason }
-        } else {
-            ServeError::Bind { endpoint, reason }
-        }
-    };
-    if curve.as_ref().is_some_and(|curve| !curve.lets_anyone_in()) {
-        return Err(ServeError::Curve { reason: NO_CLIENTS });
-    }
-    match Engine::of_server(engine).map_err(|reason| ServeError::Engine { reason })? {
-        Engine::Libzmq if curve.is_some() && !libzmq_has_curve() => {
-            Err(ServeError::Curve { reason: NOT_ON_LIBZMQ })
-        }
-        Engine::Zmtp => {
-            let (listener, bound) =
-                ZmtpListener::bind(endpoints, reach, link, handshakes, curve).map_err(failed)?;
-            Ok((Box::pin(ListenerDriver::new(listener, core)), bound))
-        }
-        #[cfg(all(feature = "libzmq", unix))]
-        Engine::Libzmq => {
-            if curve.as_ref().is_some_and(|curve| !curve.is_fixed()) {
-                return Err(ServeError::Curve { reason: NOT_FIXED });
-            }
-            if curve.is_some() && endpoints.iter().any(|endpoint| is_inproc(endpoint)) {
-                return Err(ServeError::Curve { reason: NOT_INPROC });
-            }
-            let (router, bound) = Router::bind(endpoints, reach, link, curve).map_err(failed)?;
-            Ok((Box::pin(ServerDriver::new(router, core)), bound))
-        }
-        #[cfg(not(all(feature = "libzmq", unix)))]
-        Engine::Libzmq => Err(ServeError::Engine { reason: crate::engine::NO_LIBZMQ.to_owned() }),
     }
 }
 

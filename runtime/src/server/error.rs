@@ -28,6 +28,11 @@ pub enum ServeError {
         /// `package.Service/method`
         method: &'static str,
     },
+    /// Methods have `@roles`, and none of the clients that the server lets in has one of them: every call of these methods would be refused.
+    NoClientWithRole {
+        /// The first of them, as `package.Service/method`.
+        method: &'static str,
+    },
     /// The [engine](crate::Engine) that was chosen, by the program or by its environment, can't be used.
     Engine {
         /// Why, and what to do.
@@ -45,6 +50,24 @@ pub enum ServeError {
         endpoint: String,
         /// Its address.
         address: IpAddr,
+    },
+    /// A [router](crate::ServerBuilder::register) may be on another machine, the connection to it would not be encrypted, and the server is to
+    /// [refuse that](crate::ServerBuilder::deny_plaintext).
+    PlaintextRouter {
+        /// The router's endpoint.
+        endpoint: String,
+    },
+    /// A [task](crate::ServerBuilder::task) has failed that the server can't go on without.
+    Task {
+        /// The name of the task.
+        task: String,
+        /// Its error, or that it panicked.
+        reason: String,
+    },
+    /// The server is to be [announced](crate::ServerBuilder::announce), and clients could not connect to what would be listed.
+    Announce {
+        /// Why, and what to do.
+        reason: String,
     },
     /// The socket failed.
     Socket {
@@ -72,6 +95,11 @@ impl fmt::Display for ServeError {
                 "`{method}` has roles, and over these endpoints the server can't know who its clients are; call `curve` on the \
                  engine `zmtp`, `tokens`, bind `inproc` there, where the program says so, or call `insecure` to let anybody call"
             ),
+            Self::NoClientWithRole { method } => write!(
+                f,
+                "`{method}` has roles, and no client that this server lets in has one: `allow` and `any_client` give none; say who has by \
+                 `allow_as`, `access`, `authenticate` or `tokens`, or call `insecure` to let every client that is let in call"
+            ),
             Self::Engine { reason } => f.write_str(reason),
             Self::Curve { reason } => f.write_str(reason),
             Self::Plaintext { endpoint, address } => write!(
@@ -79,6 +107,13 @@ impl fmt::Display for ServeError {
                 "can't bind `{endpoint}`: other machines can reach `{address}`, and without keys they could read and change what is sent; \
                  call `curve`, bind a loopback address or `ipc`, or remove `deny_plaintext`"
             ),
+            Self::PlaintextRouter { endpoint } => write!(
+                f,
+                "can't register at `{endpoint}`: it may be on another machine, and without keys others could read and change what is sent, \
+                 or stand in the router's place; call `Register::curve`, or remove `deny_plaintext`"
+            ),
+            Self::Task { task, reason } => write!(f, "the task `{task}` of the server has failed: {reason}"),
+            Self::Announce { reason } => write!(f, "can't announce the server: {reason}"),
             Self::Socket { reason } => write!(f, "the server's socket failed: {reason}"),
         }
     }

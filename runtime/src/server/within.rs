@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::builtin::{Guarded, Settings};
 use crate::dispatch::Service;
 use crate::driver::{Core, DuplicateMethod, ServerDriver};
 use crate::peer::{Config, Counters, Shared};
@@ -35,7 +36,10 @@ pub(crate) fn serve_within(
     network: &Arc<SimNetwork>,
     services: Vec<Arc<dyn Service>>,
 ) -> Result<(), DuplicateMethod> {
+    let guarded = Guarded::of(&services, false, false);
+    let (services, measured) = Settings::default().with_own(services, guarded);
     let core = Core::new(services, Config::default())?;
+    measured.by(&core.shared);
     ServerWithin::start(network, core);
     Ok(())
 }

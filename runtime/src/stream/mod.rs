@@ -46,18 +46,18 @@ pub(crate) trait Outgoing: Send + Sync {
 
 /// Returns the status for a caller who gets no answer, since what the server has sent, `what`, can't be decoded.
 pub(crate) fn unreadable(what: &str, error: &DecodeError) -> Status {
-    let code = if error.is_too_large() { Code::ResourceExhausted } else { Code::Unknown };
-    Status::new(code, format!("{what} can't be read: {error}")).caused_by(cause_of(error))
+    Status::new(code_of(error, Code::Unknown), format!("{what} can't be read: {error}"))
+        .caused_by(cause_of(error))
 }
 
 /// Returns the status for a peer whose parameters or items can't be decoded.
 pub(crate) fn undecodable(error: &DecodeError) -> Status {
-    let code = if error.is_too_deep() || error.is_too_large() {
-        Code::ResourceExhausted
-    } else {
-        Code::InvalidArgument
-    };
-    Status::new(code, error.to_string()).caused_by(cause_of(error))
+    Status::new(code_of(error, Code::InvalidArgument), error.to_string()).caused_by(cause_of(error))
+}
+
+/// Returns the code of a value that is past a limit, or `otherwise` for one that is not of its type.
+fn code_of(error: &DecodeError, otherwise: Code) -> Code {
+    if error.is_too_deep() || error.is_too_large() { Code::ResourceExhausted } else { otherwise }
 }
 
 fn cause_of(error: &DecodeError) -> Cause {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::{Answers, Outgoing};
-use crate::codec::{EncodeError, Form};
+use crate::codec::{EncodeError, WriteForm};
 use crate::flow::{OutboundStream, Pushed};
 use crate::flush::{StreamPacer, yield_to_driver};
 use crate::fork::{Process, forked};
@@ -59,8 +59,13 @@ impl Unsent {
 
 impl<T> Sink<T> {
     /// Creates the sink of a handler, or (`finishes`) of a client.
-    pub(crate) fn new<F: Form<T>>(half: Half, finishes: bool) -> Self {
+    pub(crate) fn new<F: WriteForm<T>>(half: Half, finishes: bool) -> Self {
         Self { half, encode: Item::encode::<F, T>, unfinished: finishes }
+    }
+
+    /// Returns the largest item in bytes that can be sent.
+    pub(crate) fn max_body(&self) -> usize {
+        self.half.max_body
     }
 
     /// Sends one item: encodes it at once, then waits until the reader has room for it.

@@ -8,55 +8,13 @@ use std::net::SocketAddr;
 #[cfg(any(feature = "access-file", feature = "jwt"))]
 use std::path::Path;
 #[cfg(feature = "tracing")]
-use std::sync::{Mutex, PoisonError};
-#[cfg(feature = "tracing")]
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use zsvc_proto::keys::PublicKey;
 
+#[cfg(feature = "tracing")]
+use super::rate::Rate;
 use crate::identity::Identity;
-
-/// Maximum number of events of one kind in a [`WINDOW`].
-#[cfg(feature = "tracing")]
-const MAX_EVENTS: u32 = 10;
-#[cfg(feature = "tracing")]
-const WINDOW: Duration = Duration::from_secs(10);
-
-/// Bounds how often one event is reported.
-#[cfg(feature = "tracing")]
-struct Rate(Mutex<Reported>);
-
-#[cfg(feature = "tracing")]
-struct Reported {
-    /// When the window began, once there was an event.
-    since: Option<Instant>,
-    /// Number of events that were reported in it.
-    count: u32,
-    /// Number of events that were not reported, and that no report has spoken of.
-    suppressed: u64,
-}
-
-#[cfg(feature = "tracing")]
-impl Rate {
-    const fn new() -> Self {
-        Self(Mutex::new(Reported { since: None, count: 0, suppressed: 0 }))
-    }
-
-    /// Counts an event. Returns how many were suppressed before it, or `None` if it is to be suppressed, too.
-    fn take(&self, now: Instant) -> Option<u64> {
-        // Nothing in here panics; numbers are whole in any case.
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.since.is_none_or(|since| now.saturating_duration_since(since) >= WINDOW) {
-            (state.since, state.count) = (Some(now), 0);
-        }
-        if state.count >= MAX_EVENTS {
-            state.suppressed += 1;
-            return None;
-        }
-        state.count += 1;
-        Some(std::mem::take(&mut state.suppressed))
-    }
-}
 
 /// Reports an event at a bounded rate.
 macro_rules! report {
@@ -112,6 +70,12 @@ pub(crate) fn revoked(identity: Option<&Identity>, why: &str, address: Option<So
     );
 }
 
+/// Reports that a task of a server has failed, and is started again.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn task_failed(task: &str, why: &str, pause: std::time::Duration) {
+    report!(WARN, "a task of the server has failed, and is started again", task, why, ?pause);
+}
+
 /// Reports that a changed access file was taken over.
 #[cfg(feature = "access-file")]
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
@@ -140,6 +104,18 @@ pub(crate) fn token_keys_refused(path: &Path, error: &dyn std::error::Error) {
     report!(WARN, "did not take a changed file of token keys over; the keys stay as they were", path = %path.display(), %error);
 }
 
+/// Reports that a server is not on a registry's list, or may not be for much longer.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn not_announced(services: &[String], error: &dyn std::error::Error) {
+    report!(WARN, "could not list the server in its registry; it is tried again", ?services, %error);
+}
+
+/// Reports that the servers of a service can't be asked for.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn not_followed(service: &str, error: &dyn std::error::Error) {
+    report!(WARN, "could not ask a registry for the servers of a service; those that are known stay", service, %error);
+}
+
 /// Reports that a server knows who is at the other end of a connection.
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
 pub(crate) fn let_in(identity: &Identity, address: Option<SocketAddr>) {
@@ -163,6 +139,16 @@ pub(crate) fn in_the_clear(endpoint: &str) {
     );
 }
 
+/// Reports that a server registers at a router that may be on another machine, over a connection that is not encrypted.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn registering_in_the_clear(endpoint: &str) {
+    report!(
+        WARN,
+        "registering without encryption at a router that may be on another machine: others could read and change what is sent, or stand in its place; call `Register::curve`",
+        endpoint
+    );
+}
+
 /// Reports that a server could not accept a connection.
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
 pub(crate) fn accept_failed(error: &std::io::Error) {
@@ -179,6 +165,24 @@ pub(crate) fn connection_lost(endpoint: &str) {
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
 pub(crate) fn connection_back(endpoint: &str) {
     report!(INFO, "the connection to a server is back", endpoint);
+}
+
+/// Reports that a router has taken the registration of a server of this process.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn registered(endpoint: &str) {
+    report!(INFO, "registered at a router", endpoint);
+}
+
+/// Reports that a router has refused the registration of a server of this process, or has ended it.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn registration_refused(endpoint: &str, why: &str) {
+    report!(WARN, "a router does not take the registration of this server", endpoint, why);
+}
+
+/// Reports that a server of this process can't reach a router.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn router_unreachable(endpoint: &str, why: &str) {
+    report!(WARN, "can't reach a router to register at", endpoint, why);
 }
 
 /// Reports that a server has given a client up that had calls in flight.
@@ -219,20 +223,4 @@ pub(crate) fn both_sides_wait(method: &str) {
 #[cfg(feature = "tracing")]
 pub(crate) fn logs_warnings() -> bool {
     tracing::enabled!(target: "zsvc", tracing::Level::WARN)
-}
-
-#[cfg(all(test, feature = "tracing"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_is_reported_ten_times_in_ten_seconds_and_the_others_are_counted() {
-        let rate = Rate::new();
-        let start = Instant::now();
-        let reported = |at: Duration| (0..25).filter_map(|_| rate.take(start + at)).collect::<Vec<_>>();
-        assert_eq!(reported(Duration::ZERO), [0; 10]);
-        assert_eq!(reported(WINDOW / 2), [0; 0]);
-        let next = reported(WINDOW);
-        assert_eq!((next[0], &next[1..]), (40, &[0; 9][..]));
-    }
 }

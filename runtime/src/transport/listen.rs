@@ -50,6 +50,16 @@ pub(crate) fn is_exposed(bound: &str) -> bool {
     }
 }
 
+/// Reports whether an endpoint to connect to may be on another machine, as far as its text says: a name may be, but for `localhost`.
+pub(crate) fn may_be_elsewhere(endpoint: &str) -> bool {
+    match Address::to_connect(endpoint) {
+        Ok(Address::Tcp { host: Host::Ip(ip), .. }) => !is_of_machine(ip),
+        Ok(Address::Tcp { host: Host::Name(name), .. }) => !name.eq_ignore_ascii_case("localhost"),
+        Ok(Address::Tcp { .. }) => true,
+        Ok(Address::Ipc(_) | Address::Inproc(_)) | Err(_) => false,
+    }
+}
+
 fn is_of_machine(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
 }

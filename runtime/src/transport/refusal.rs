@@ -6,6 +6,8 @@ use zsvc_proto::keys::PublicKey;
 use zsvc_proto::zmtp::Error;
 use zsvc_proto::zmtp::curve::Rejection;
 
+use crate::telemetry;
+
 /// Why a connection to a server did not complete the ZeroMQ handshake, for a reason that lies with the peer, or with how many of its kind
 /// there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,17 @@ pub(crate) struct Refusal {
     pub(crate) key: Option<PublicKey>,
     /// Where it comes from, if that is known.
     pub(crate) address: Option<SocketAddr>,
+}
+
+impl Refusal {
+    /// Reports it to the log.
+    pub(crate) fn log(&self) {
+        let (why, reason, address) = (&self.why, self.reason.name(), self.address);
+        match &self.key {
+            Some(key) => telemetry::refused_key(key, why, reason, address),
+            None => telemetry::refused_connection(why, reason, address),
+        }
+    }
 }
 
 /// What kind of reason a server had to refuse a connection before it was up.

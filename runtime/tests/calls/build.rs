@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or("Cargo sets `OUT_DIR`")?;
     Builder::new()
         .file("../../../examples/tape/svc/tape.svc")
-        .files(["svc/probe.svc", "svc/shapes.svc", "svc/vault.svc"])
+        .files(["svc/exchange.svc", "svc/probe.svc", "svc/shapes.svc", "svc/vault.svc"])
         .mocks()
         .compile()?;
     // Two versions of some schemas, each in a file of its own, since their packages have the same names.
@@ -20,8 +20,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("new", "The newer of two versions of one schema."),
     ] {
         let folder = out.join(version);
-        let files =
-            ["shop", "rows", "branch", "guard", "errors"].map(|name| format!("svc/{version}/{name}.svc"));
+        let files = ["shop", "rows", "branch", "guard", "errors", "ticker"]
+            .map(|name| format!("svc/{version}/{name}.svc"));
         Builder::new().files(files).out_dir(&folder).compile()?;
         writeln!(
             versions,

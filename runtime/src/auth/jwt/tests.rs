@@ -260,23 +260,25 @@ fn a_secret_that_others_may_read_is_refused() {
     );
 }
 
+/// Waits until what follows a file has done something.
+fn until(is_done: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !is_done() {
+        assert!(began.elapsed() < Duration::from_secs(20), "the file is not followed");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_changed_file_of_keys_is_taken_over_and_a_wrong_one_is_not() {
     let (file, jwt) = by_secret("changed");
     let good = signed(&json!({}));
-    let until = |reached: &dyn Fn() -> bool| {
-        let began = std::time::Instant::now();
-        while !reached() {
-            assert!(began.elapsed() < Duration::from_secs(20), "the file is not followed");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    };
     write(&file.0, "too short");
-    until(&|| jwt.files_refused() == 1);
+    until(|| jwt.files_refused() == 1);
     assert!(jwt.verify(&good).is_ok());
     assert_eq!((jwt.files_taken(), jwt.generation()), (0, 0));
     write(&file.0, "another secret, of which the tokens so far know nothing");
-    until(&|| jwt.files_taken() == 1);
+    until(|| jwt.files_taken() == 1);
     assert_eq!(jwt.generation(), 1, "what is remembered is forgotten");
     refuses(&jwt, &good, "signature does not fit");
 }
@@ -287,20 +289,13 @@ fn a_changed_secret_that_others_could_read_is_taken_over_once_they_can_t() {
     use std::os::unix::fs::PermissionsExt as _;
     let (file, jwt) = by_secret("changed-exposed");
     let good = signed(&json!({}));
-    let until = |reached: &dyn Fn() -> bool| {
-        let began = std::time::Instant::now();
-        while !reached() {
-            assert!(began.elapsed() < Duration::from_secs(20), "the file is not followed");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    };
     let next = KeyFile::new("next-exposed", "another secret, of which the tokens so far know nothing");
     fs::set_permissions(&next.0, fs::Permissions::from_mode(0o644)).unwrap();
     fs::rename(&next.0, &file.0).unwrap();
-    until(&|| jwt.files_refused() == 1);
+    until(|| jwt.files_refused() == 1);
     assert!(jwt.verify(&good).is_ok());
     fs::set_permissions(&file.0, fs::Permissions::from_mode(0o600)).unwrap();
-    until(&|| jwt.files_taken() == 1);
+    until(|| jwt.files_taken() == 1);
     refuses(&jwt, &good, "signature does not fit");
 }
 

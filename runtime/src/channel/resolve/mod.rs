@@ -1,11 +1,14 @@
-//! Endpoints with names: one connection for each address that a name has, now and later.
+//! Endpoints with names, and services that are discovered: one connection for each address that there is, now and later.
 //!
-//! [`Resolve`] finds addresses; [`Name`] keeps the connections of one name up to date; calls that find none of them up wait in a
-//! [`Lobby`], which is a connection without a transport.
+//! [`Resolve`] finds addresses; [`Name`] asks it now and then, and [`Discovery`] is told by a registry. Both keep their connections in a
+//! [`roster`]; calls that find none of them up wait in a [`Lobby`], which is a connection without a transport.
 
+mod followed;
 mod lobby;
 mod name;
+mod roster;
 
+pub(super) use followed::Discovery;
 pub(super) use lobby::Lobby;
 pub(super) use name::Name;
 

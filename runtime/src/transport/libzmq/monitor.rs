@@ -34,26 +34,36 @@ const HANDSHAKE_FAILED: u16 = zmq::SocketEvent::HANDSHAKE_FAILED_NO_DETAIL as u1
     | zmq::SocketEvent::HANDSHAKE_FAILED_PROTOCOL as u16
     | zmq::SocketEvent::HANDSHAKE_FAILED_AUTH as u16;
 
-/// Waits for the end of a socket's listeners, which libzmq's own thread closes.
+/// Waits for the end of a socket's listeners, which libzmq's own thread closes after the socket is closed.
 pub(super) struct Closing {
-    events: zmq::Socket,
+    /// There until this is dropped.
+    events: Option<zmq::Socket>,
+    listeners: usize,
 }
 
 /// Maximum time to wait for each listener. libzmq's thread takes well below a millisecond, unless it has much else to do.
 const CLOSING_MS: i32 = 500;
 
 impl Closing {
-    /// Begins to watch a socket. [`Monitor::stop`] is to be called before this is dropped.
-    pub(super) fn of(socket: &mut zmq::Socket, context: &zmq::Context) -> Result<Self, TransportError> {
+    /// Begins to watch a socket with this many listeners. The wait is in the drop, which is to follow that of the socket.
+    pub(super) fn of(
+        socket: &mut zmq::Socket,
+        context: &zmq::Context,
+        listeners: usize,
+    ) -> Result<Self, TransportError> {
         let events = begin(socket, context, CLOSED)?;
         events.set_rcvtimeo(CLOSING_MS).inspect_err(|_| Monitor::stop(socket))?;
-        Ok(Self { events })
+        Ok(Self { events: Some(events), listeners })
     }
+}
 
-    /// Waits until this many listeners were closed, for a bounded time.
-    pub(super) fn wait(&self, listeners: usize) {
-        for _ in 0..listeners {
-            if uninterrupted(|| self.events.recv_multipart(0)).is_err() {
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let Some(events) = self.events.take() else { return };
+        for _ in 0..self.listeners {
+            if uninterrupted(|| events.recv_multipart(0)).is_err() {
+                // libzmq's own thread waits for ever if an event has no reader, so the reader stays.
+                std::mem::forget(events);
                 return;
             }
         }

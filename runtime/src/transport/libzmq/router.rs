@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::endpoint::{self, Bound};
-use super::monitor::{Closing, Monitor};
+use super::monitor::Closing;
 use super::zap::Zap;
 use super::{Watched, configure, context, into_bytes, receive_high_water_mark, router_socket, uninterrupted};
 use crate::curve::CurveServer;
@@ -26,6 +26,8 @@ use crate::wire::{Buffer, Malformed, Message};
 /// nor which one a message came by; and what it knows of a connection, it knows by what the peer says, which may be of any size.
 pub(crate) struct Router {
     socket: Watched,
+    /// What waits for the end of the listeners. Dropped after the socket, whose end ends them, and before its context.
+    closing: Option<Closing>,
     /// Route of the message that arrived last: each frame after its length in four bytes.
     route: Vec<u8>,
     /// The other frames of the message that is arriving.
@@ -57,7 +59,7 @@ impl Router {
         let socket = Watched::new(socket).map_err(nowhere)?;
         let assembler = FrameAssembler::new(max_received(config.max_body));
         let (route, bound) = (Vec::new(), Vec::new());
-        let mut this = Self { socket, route, assembler, bound, has_inproc: false, zap };
+        let mut this = Self { socket, closing: None, route, assembler, bound, has_inproc: false, zap };
         let mut bound = Vec::with_capacity(endpoints.len());
         let terms = Terms::new(reach);
         for endpoint in endpoints {
@@ -172,22 +174,29 @@ impl ServerTransport for Router {
 }
 
 impl Drop for Router {
+    /// Lets go of the endpoints. libzmq's own thread closes sockets in its own time: a client that connects before that would be
+    /// connected to a socket that is closing, and would not be told; a server that binds the endpoint would be refused.
+    ///
+    /// What has a listener is not unbound, since its connections would be ended before the socket's own half of them is. Then
+    /// nothing more is sent of what waits, linger or not, and a connection that is reset meanwhile in the middle of a message ends
+    /// the whole process: `Resource temporarily unavailable (session_base.cpp:260)`,
+    /// <https://github.com/zeromq/libzmq/issues/3442>.
     fn drop(&mut self) {
-        // libzmq's own thread closes sockets in its own time. A client that connects before that would be connected to a socket
-        // that is closing, and would not be told; a server that binds the endpoint would be refused.
-        let context = context_of(self.zap.as_ref());
-        let closing = Closing::of(&mut self.socket.socket, context);
         let mut listeners = 0;
         for Bound { endpoint, has_listener, file } in self.bound.drain(..) {
             // Before its socket is closed: see there.
             drop(file);
-            // It fails only if the endpoint is not there any more.
-            let unbound = uninterrupted(|| self.socket.socket.unbind(&endpoint));
-            listeners += usize::from(has_listener && unbound.is_ok());
+            if has_listener {
+                listeners += 1;
+            } else {
+                // It fails only if the name is not there any more.
+                let _ = uninterrupted(|| self.socket.socket.unbind(&endpoint));
+            }
         }
-        if let Ok(closing) = closing {
-            closing.wait(listeners);
-            Monitor::stop(&mut self.socket.socket);
+        if listeners > 0 {
+            let context = context_of(self.zap.as_ref());
+            // Without it, all goes as well, but for the wait.
+            self.closing = Closing::of(&mut self.socket.socket, context, listeners).ok();
         }
     }
 }

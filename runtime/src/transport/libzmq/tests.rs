@@ -185,3 +185,63 @@ async fn connections_are_numbered_at_random_whoever_has_seeded_the_numbers_befor
     numbers.dedup();
     assert_eq!(numbers.len(), 3);
 }
+
+/// A router with messages of several frames for a peer that has not read any of them yet.
+struct Backlog {
+    router: Router,
+    peer: zmq::Socket,
+}
+
+impl Backlog {
+    /// Number of the messages: more than the system holds of a connection, and few enough to be read well within the linger time.
+    const MESSAGES: usize = 40;
+
+    fn new() -> Self {
+        let config = LinkConfig {
+            max_body: 1 << 20,
+            heartbeat: Duration::from_secs(3),
+            silence: Duration::from_secs(10),
+        };
+        let (mut router, endpoints) =
+            Router::bind(&["tcp://127.0.0.1:*".to_owned()], Reach::Network, config, None).unwrap();
+        let peer = zmq::Context::new().socket(zmq::DEALER).unwrap();
+        peer.set_linger(0).unwrap();
+        peer.set_rcvhwm(1).unwrap();
+        peer.set_rcvbuf(64 * 1024).unwrap();
+        peer.set_rcvtimeo(i32::try_from(HANGS.as_millis()).unwrap()).unwrap();
+        peer.connect(&endpoints[0]).unwrap();
+        peer.send(&[1_u8][..], 0).unwrap();
+        let route = until_received(|| match router.receive().unwrap()? {
+            Arrival::Message { route, .. } => Some(route.to_vec()),
+            _ => panic!("a message was sent"),
+        });
+        for _ in 0..Self::MESSAGES {
+            assert!(matches!(router.send(&route, message(2), None), Ok(Routed::Yes)));
+        }
+        Self { router, peer }
+    }
+}
+
+#[tokio::test]
+async fn what_waits_to_be_sent_leaves_after_a_router_is_dropped() {
+    let Backlog { router, peer } = Backlog::new();
+    drop(router);
+    for number in 0..Backlog::MESSAGES {
+        let frames = peer.recv_multipart(0).unwrap_or_else(|error| panic!("message {number}: {error}"));
+        assert_eq!(frames.len(), 3);
+    }
+}
+
+/// The library ends the whole process where it can't go on.
+#[tokio::test]
+async fn a_peer_may_be_reset_in_the_middle_of_a_message_while_its_router_is_dropped() {
+    for _ in 0..30 {
+        let Backlog { router, peer } = Backlog::new();
+        drop(router);
+        drop(peer);
+    }
+    // Whatever ends the process does so when the thread of the library hears of the reset.
+    let Backlog { router, peer } = Backlog::new();
+    drop(router);
+    assert!(peer.recv_multipart(0).is_ok());
+}

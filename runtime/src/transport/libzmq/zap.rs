@@ -7,8 +7,10 @@ use zsvc_proto::keys::PublicKey;
 use zsvc_proto::zmtp::curve::Rejection;
 
 use super::Watched;
+use crate::auth::Asker;
 use crate::curve::{CurveServer, Decision};
 use crate::identity::Identity;
+use crate::source::Source;
 use crate::transport::{HandshakeFailure, Refusal, TransportError};
 
 /// Where libzmq asks, in each context. **It lets every key in where nothing is bound there**, so this comes before the server's own socket.
@@ -139,7 +141,7 @@ impl Zap {
 
     /// Returns who the client with a key is, if it is let in.
     fn decide(&self, key: &PublicKey) -> Result<Identity, Rejection> {
-        match self.curve.decide(key) {
+        match self.curve.decide(key, Asker::of_address(Source::Local)) {
             Decision::Now(verdict) => {
                 verdict.map(|grant| grant.identity().clone()).map_err(|refused| refused.rejection)
             }

@@ -33,11 +33,23 @@ pub(crate) struct Fault {
     pub(crate) loses: bool,
 }
 
-/// Names a link while it is up: the number of its client in the first half, and in the second one that is new each time
-/// that the link comes up, as in ZeroMQ.
-pub(super) type Route = [u8; 2 * ROUTE_HALF];
-/// Number of bytes of each half of a route.
-pub(super) const ROUTE_HALF: usize = size_of::<u64>();
+/// Names a link while it is up: one frame, after its length as any route has it, with the number of its client, and one that is new each
+/// time that the link comes up, as in ZeroMQ.
+pub(super) type Route = [u8; 20];
+
+/// Returns the route of a client's link, by the number of the client and that of the route.
+pub(super) fn route_of(client: u64, number: u64) -> Route {
+    let mut route = Route::default();
+    route[..4].copy_from_slice(&16_u32.to_be_bytes());
+    route[4..12].copy_from_slice(&client.to_be_bytes());
+    route[12..].copy_from_slice(&number.to_be_bytes());
+    route
+}
+
+/// Returns the number of the client of a route; `None` if it is none of [`route_of`].
+pub(super) fn client_of(route: &[u8]) -> Option<u64> {
+    route.get(4..)?.first_chunk().map(|client| u64::from_be_bytes(*client))
+}
 
 /// What lies between one client and the server.
 pub(super) struct MemoryLink {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::due::DueTimer;
-use super::link::{Parcel, ROUTE_HALF, Route};
+use super::link::{Parcel, Route, client_of, route_of};
 use super::network::SimNetwork;
 use super::state::Arrived;
 use crate::identity::Identity;
@@ -18,15 +18,12 @@ use crate::wire::{Batch, Message, Record, VERSION};
 /// Reports whether the method of this name may run twice.
 pub(crate) type IsIdempotent = Box<dyn Fn(&[u8]) -> bool + Send>;
 
-/// The start of the routes of calls that arrive for a second time. No link has one, so their answers are dropped.
-const REPEATED: [u8; ROUTE_HALF] = [0xff; ROUTE_HALF];
+/// The client of the routes of calls that arrive for a second time. No link has it, so their answers are dropped.
+const REPEATED: u64 = u64::MAX;
 
 /// Returns the route of what a client's link brings for a second time: as if another client had sent it, one for each client.
-pub(super) fn repeated(mut route: Route) -> Route {
-    let client: [u8; ROUTE_HALF] = std::array::from_fn(|at| route[at]);
-    route[..ROUTE_HALF].copy_from_slice(&REPEATED);
-    route[ROUTE_HALF..].copy_from_slice(&client);
-    route
+pub(super) fn repeated(route: Route) -> Route {
+    route_of(REPEATED, client_of(&route).unwrap_or(REPEATED))
 }
 
 /// A server's end of all links of a network. Dropped, it ends each link once the client has what is on its way to it.
@@ -126,7 +123,9 @@ impl ServerTransport for MemoryServer {
     ) -> Result<Routed, TransportError> {
         let (parcel, now) = (Parcel::new(message, receipt), Instant::now());
         Ok(match self.network.with(|state| state.send_to_client(route, parcel, now)) {
-            Some(parcel) if !route.starts_with(&REPEATED) => Routed::Unreachable(Some(parcel.into_message())),
+            Some(parcel) if client_of(route) != Some(REPEATED) => {
+                Routed::Unreachable(Some(parcel.into_message()))
+            }
             _ => Routed::Yes,
         })
     }

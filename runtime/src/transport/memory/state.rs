@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use tokio::time::Instant;
 
-use super::link::{Discarded, LinkRules, MemoryLink, Parcel, ROUTE_HALF, Route};
+use super::link::{Discarded, LinkRules, MemoryLink, Parcel, Route, client_of, route_of};
 use crate::identity::Identity;
 use crate::transport::TransportError;
 use crate::wire::Message;
@@ -97,10 +97,7 @@ impl State {
     /// Returns a new route for a client: its number, then that of the route.
     fn next_route(&mut self, client: u64) -> Route {
         self.routes += 1;
-        let mut route = Route::default();
-        route[..ROUTE_HALF].copy_from_slice(&client.to_be_bytes());
-        route[ROUTE_HALF..].copy_from_slice(&self.routes.to_be_bytes());
-        route
+        route_of(client, self.routes)
     }
 
     /// Removes the link of a client that is gone, if nothing is on its way to the server.
@@ -243,8 +240,7 @@ impl State {
 
     /// Sends a message of the server along a route. Returns it if no link has that route.
     pub(super) fn send_to_client(&mut self, route: &[u8], parcel: Parcel, now: Instant) -> Option<Parcel> {
-        let client = route.first_chunk().map(|client| u64::from_be_bytes(*client));
-        let link = client.and_then(|client| self.links.get_mut(&client));
+        let link = client_of(route).and_then(|client| self.links.get_mut(&client));
         match link.filter(|link| link.route().is_some_and(|own| own == route)) {
             Some(link) => {
                 link.send_to_client(parcel, now, self.rules.to_client, &mut self.discarded);

@@ -239,14 +239,14 @@ impl ClientTransport for ZmtpClient {
 }
 
 /// Returns the time until the next try after this many in vain: it doubles up to a maximum, less a random part.
-fn pause_after(tries: u32) -> Duration {
+pub(super) fn pause_after(tries: u32) -> Duration {
     let whole = MIN_RECONNECT.saturating_mul(1 << tries.min(16)).min(MAX_RECONNECT);
     let off = whole / JITTER_PARTS / 1_000 * u32::try_from(random() % 1_000).unwrap_or(0);
     whole.saturating_sub(off)
 }
 
 /// Opens a connection to an address.
-async fn open(address: Address, identity: Option<Identity>) -> io::Result<Stream> {
+pub(super) async fn open(address: Address, identity: Option<Identity>) -> io::Result<Stream> {
     match timeout(CONNECT_TIMEOUT, open_in_time(address, identity)).await {
         Ok(opened) => opened,
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not answer")),

@@ -1,8 +1,9 @@
-//! [`Handshakes`]: the connections of a server whose handshake is under way. Their number is bounded, for each address and in all.
+//! [`Handshakes`]: the connections of a server whose handshake is under way. Their number is bounded, for each address, for each larger
+//! network of IPv6 (see [`Source`]), and in all.
 //!
 //! Anything can connect, and say nothing after that. Past a bound, a new connection takes the place of another, or is closed:
 //!
-//! - Where all places are taken, an address with many gives way to one with fewer: so a crowd at some addresses keeps no other address out,
+//! - Where all places are taken, a network with many gives way to one with fewer: so a crowd at some addresses keeps no other address out,
 //!   and cuts no slow client of another off.
 //! - Otherwise the handshake that has been under way for longest gives way, once it has had [`PATIENCE`]: a good client has completed its own
 //!   by then.
@@ -10,9 +11,11 @@
 //!   anywhere. They connect again.
 //!
 //! None waits in the system's queue, which is one for all addresses, and full soon: the system would drop what comes then.
+//!
+//! A client that has proved its key, and about which the program is asked, leaves its place, and takes one of as many others: how long the
+//! program takes is not the client's doing, and those that hang do not cut it off. There, none gives way for the time it has had.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -21,6 +24,7 @@ use std::time::Duration;
 use atomic_waker::AtomicWaker;
 use tokio::time::Instant;
 
+use crate::source::Source;
 use crate::transport::HandshakeLimits;
 
 /// A peer that has not finished the handshake after this time is cut off: it holds a file descriptor.
@@ -30,34 +34,16 @@ pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Earth; a client that is cut off nevertheless connects again.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Where connections come from, as far as they are counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Source {
-    V4(Ipv4Addr),
-    /// The first 64 bits of an IPv6 address: a machine has all addresses of such a network. Source: RFC 4291, section 2.5.4.
-    V6(u64),
-    /// Unix sockets.
-    Local,
-}
-
-impl Source {
-    pub(super) fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => {
-                let network = address.to_bits() >> 64;
-                // 64 of 128 bits are left.
-                Self::V6(u64::try_from(network).unwrap_or_default())
-            }
-        }
-    }
-}
+/// How many times as many handshakes as from one address may be under way from one of the larger networks of IPv6.
+const ADDRESSES_PER_NETWORK: usize = 2;
 
 /// The handshakes of a server that are under way.
 #[derive(Debug)]
 pub(super) struct Handshakes {
     limits: HandshakeLimits,
     table: Mutex<Table>,
+    /// Those about whose client the program is asked; `None` in that one itself.
+    asked: Option<Arc<Handshakes>>,
 }
 
 #[derive(Debug, Default)]
@@ -65,9 +51,9 @@ struct Table {
     next: u64,
     /// By their numbers, and so in the order in which they began.
     underway: BTreeMap<u64, Underway>,
-    /// The numbers of those of each source that has some.
+    /// The numbers of those of each source that has some, and of each network that is larger.
     sources: BTreeMap<Source, BTreeSet<u64>>,
-    /// These sources by how many they have.
+    /// The networks by how many they have; where there is no larger one, the sources.
     by_number: BTreeSet<(usize, Source)>,
 }
 
@@ -97,6 +83,8 @@ pub(super) enum Cut {
     OfAll = 2,
     /// The server accepts no connections any more.
     Closed = 3,
+    /// The program is asked about as many clients as may be.
+    OfAsked = 4,
 }
 
 impl Cut {
@@ -104,9 +92,12 @@ impl Cut {
     pub(super) fn reason(self, limits: HandshakeLimits) -> Option<String> {
         let HandshakeLimits { per_address, all } = limits;
         match self {
-            Self::OfAddress => {
-                Some(format!("{per_address} handshakes of its address are under way, by `max_handshakes`"))
-            }
+            Self::OfAddress => Some(format!(
+                "{per_address} handshakes of its address, or its network's share, are under way, by `max_handshakes`"
+            )),
+            Self::OfAsked => Some(format!(
+                "the program is asked about {all} clients, or {per_address} of its address, or its network's share, by `max_handshakes`"
+            )),
             Self::OfAll => Some(format!("{all} handshakes are under way, by `max_handshakes`")),
             Self::Closed => None,
         }
@@ -130,7 +121,8 @@ pub(super) struct Handshake {
 
 impl Handshakes {
     pub(super) fn new(limits: HandshakeLimits) -> Arc<Self> {
-        Arc::new(Self { limits, table: Mutex::default() })
+        let asked = Arc::new(Self { limits, table: Mutex::default(), asked: None });
+        Arc::new(Self { limits, table: Mutex::default(), asked: Some(asked) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -145,18 +137,10 @@ impl Handshakes {
     /// Begins a handshake, for which another may be cut off. Otherwise returns which bound it would go past.
     pub(super) fn begin(self: &Arc<Self>, source: Source, now: Instant) -> Result<Handshake, Cut> {
         let mut table = self.lock();
-        let mut cut = None;
-        let own = table.sources.get(&source).map_or(0, BTreeSet::len);
-        if own >= self.limits.per_address {
-            let oldest = table.oldest_of(&source).filter(|oldest| oldest.has_had_its_time(now));
-            cut = Some((oldest.ok_or(Cut::OfAddress)?.number, Cut::OfAddress));
-        } else if table.underway.len() >= self.limits.all {
-            // A crowd first: a client far away is slow, and is not one of many.
-            let oldest = table.oldest_of_a_crowd(own + 1);
-            let oldest = oldest.or_else(|| table.oldest().filter(|oldest| oldest.has_had_its_time(now)));
-            cut = Some((oldest.ok_or(Cut::OfAll)?.number, Cut::OfAll));
-        }
-        let cut = cut.and_then(|(number, why)| Some((table.remove(number)?, why)));
+        let cut = match self.gives_way(&table, source, now)? {
+            None => None,
+            Some((number, why)) => table.remove(number).map(|end| (end, why)),
+        };
         let (number, end) = (table.next, Arc::<End>::default());
         table.next += 1;
         table.insert(number, Underway { number, source, began: now, end: Arc::clone(&end) });
@@ -165,10 +149,41 @@ impl Handshakes {
         Ok(Handshake { number, all: Arc::clone(self), end })
     }
 
+    /// Returns the handshake that is to be cut off for a new one, if one is, and why; or which bound the new one would go past.
+    fn gives_way(&self, table: &Table, source: Source, now: Instant) -> Result<Option<(u64, Cut)>, Cut> {
+        let HandshakeLimits { per_address, all } = self.limits;
+        let of_network = per_address.saturating_mul(ADDRESSES_PER_NETWORK);
+        let network = source.network();
+        let (own, near) = (table.number_of(source), table.number_of(network));
+        let crowded = if own >= per_address {
+            Some(source)
+        } else if network != source && near >= of_network {
+            Some(network)
+        } else {
+            None
+        };
+        if let Some(crowded) = crowded {
+            let oldest = table.oldest_of(&crowded).filter(|oldest| self.has_had_its_time(oldest, now));
+            return Ok(Some((oldest.ok_or(Cut::OfAddress)?.number, Cut::OfAddress)));
+        }
+        if table.underway.len() < all {
+            return Ok(None);
+        }
+        // A crowd first: a client far away is slow, and is not one of many.
+        let oldest = table.oldest_of_a_crowd(near + 1);
+        let oldest = oldest.or_else(|| table.oldest().filter(|oldest| self.has_had_its_time(oldest, now)));
+        Ok(Some((oldest.ok_or(Cut::OfAll)?.number, Cut::OfAll)))
+    }
+
+    /// Reports whether a handshake may be cut off for the time that it has had.
+    fn has_had_its_time(&self, underway: &Underway, now: Instant) -> bool {
+        self.asked.is_some() && now >= underway.began + PATIENCE
+    }
+
     /// Cuts the oldest handshake off, if it has had its time.
     pub(super) fn cut_oldest(&self, now: Instant) {
         let mut table = self.lock();
-        let oldest = table.oldest().filter(|oldest| oldest.has_had_its_time(now)).map(|it| it.number);
+        let oldest = table.oldest().filter(|oldest| self.has_had_its_time(oldest, now)).map(|it| it.number);
         let end = oldest.and_then(|number| table.remove(number));
         drop(table);
         end.inspect(|end| end.tell(Cut::OfAll));
@@ -178,12 +193,9 @@ impl Handshakes {
     pub(super) fn close(&self) {
         let table = std::mem::take(&mut *self.lock());
         table.underway.values().for_each(|underway| underway.end.tell(Cut::Closed));
-    }
-}
-
-impl Underway {
-    fn has_had_its_time(&self, now: Instant) -> bool {
-        now >= self.began + PATIENCE
+        if let Some(asked) = &self.asked {
+            asked.close();
+        }
     }
 }
 
@@ -202,37 +214,71 @@ impl Table {
         if *number > own { self.oldest_of(source) } else { None }
     }
 
+    fn number_of(&self, source: Source) -> usize {
+        self.sources.get(&source).map_or(0, BTreeSet::len)
+    }
+
     fn insert(&mut self, number: u64, underway: Underway) {
-        let source = underway.source;
-        let own = self.sources.entry(source).or_default();
-        self.by_number.remove(&(own.len(), source));
-        own.insert(number);
-        self.by_number.insert((own.len(), source));
+        let (source, network) = (underway.source, underway.source.network());
+        self.by_number.remove(&(self.number_of(network), network));
+        self.sources.entry(source).or_default().insert(number);
+        self.sources.entry(network).or_default().insert(number);
+        self.by_number.insert((self.number_of(network), network));
         self.underway.insert(number, underway);
     }
 
     fn remove(&mut self, number: u64) -> Option<Arc<End>> {
         let Underway { source, end, .. } = self.underway.remove(&number)?;
-        if let Some(own) = self.sources.get_mut(&source) {
-            self.by_number.remove(&(own.len(), source));
-            own.remove(&number);
-            if own.is_empty() {
-                self.sources.remove(&source);
-            } else {
-                self.by_number.insert((own.len(), source));
+        let network = source.network();
+        self.by_number.remove(&(self.number_of(network), network));
+        for source in [source, network] {
+            if let Some(own) = self.sources.get_mut(&source) {
+                own.remove(&number);
+                if own.is_empty() {
+                    self.sources.remove(&source);
+                }
             }
+        }
+        let left = self.number_of(network);
+        if left > 0 {
+            self.by_number.insert((left, network));
         }
         Some(end)
     }
 }
 
 impl Handshake {
+    /// Returns where the connection comes from, unless it was cut off. Looked up, since each handshake would keep it.
+    pub(super) fn source(&self) -> Option<Source> {
+        self.all.lock().underway.get(&self.number).map(|underway| underway.source)
+    }
+
+    /// Reports whether the place is none of those about whose clients the program is asked.
+    pub(super) fn may_be_asked(&self) -> bool {
+        self.all.asked.is_some()
+    }
+
+    pub(super) fn limits(&self) -> HandshakeLimits {
+        self.all.limits
+    }
+
+    /// Leaves the place for one of those about whose clients the program is asked, if there is one.
+    ///
+    /// # Errors
+    /// There are as many as may be.
+    pub(super) fn ask(&mut self, now: Instant) -> Result<(), Cut> {
+        let (Some(asked), Some(source)) = (&self.all.asked, self.source()) else { return Ok(()) };
+        *self = asked.begin(source, now).map_err(|_| Cut::OfAsked)?;
+        Ok(())
+    }
+
     /// Is ready when the handshake is over for a reason of this side; with the bounds.
     pub(super) fn poll_cut(&self, context: &Context<'_>) -> Poll<(Cut, HandshakeLimits)> {
         let cut = || match self.end.why.load(Ordering::Acquire) {
             1 => Poll::Ready(Cut::OfAddress),
             2 => Poll::Ready(Cut::OfAll),
             3 => Poll::Ready(Cut::Closed),
+            4 => Poll::Ready(Cut::OfAsked),
             _ => Poll::Pending,
         };
         if cut().is_pending() {
@@ -251,6 +297,7 @@ impl Drop for Handshake {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
     use std::task::Waker;
 
     use super::*;
@@ -264,22 +311,12 @@ mod tests {
         }
     }
 
-    fn source(last: u8) -> Source {
-        Source::of(Ipv4Addr::new(192, 0, 2, last).into())
+    fn of(address: &str) -> Source {
+        Source::of(Some(SocketAddr::new(address.parse().unwrap(), 1)))
     }
 
-    #[test]
-    fn addresses_of_one_network_are_one_source() {
-        let of = |address: &str| Source::of(address.parse().unwrap());
-        for (one, other, are_same) in [
-            ("192.0.2.1", "192.0.2.1", true),
-            ("192.0.2.1", "192.0.2.2", false),
-            ("192.0.2.1", "::ffff:192.0.2.1", true),
-            ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", true),
-            ("2001:db8:0:1::1", "2001:db8:0:2::1", false),
-        ] {
-            assert_eq!(of(one) == of(other), are_same, "{one} {other}");
-        }
+    fn source(last: u8) -> Source {
+        of(&format!("192.0.2.{last}"))
     }
 
     #[test]
@@ -339,5 +376,49 @@ mod tests {
         all.cut_oldest(start + PATIENCE);
         assert_eq!(cut(&one), Some(Cut::OfAll));
         all.cut_oldest(start + PATIENCE);
+    }
+
+    #[test]
+    fn a_network_of_addresses_has_its_bound_and_is_one_crowd() {
+        let (all, start) = (Handshakes::new(HandshakeLimits { per_address: 2, all: 6 }), Instant::now());
+        let site = |network: u16, host: u16| of(&format!("2001:db8:1:{network:x}::{host:x}"));
+        let crowd: Vec<_> = (0..4).map(|network| all.begin(site(network, 1), start).unwrap()).collect();
+        assert_eq!(
+            all.begin(site(9, 1), start).unwrap_err(),
+            Cut::OfAddress,
+            "twice as many as of an address"
+        );
+        let other = [all.begin(source(1), start).unwrap(), all.begin(source(2), start).unwrap()];
+        let new = all.begin(source(3), start).unwrap();
+        assert_eq!(crowd.iter().map(cut).collect::<Vec<_>>(), [Some(Cut::OfAll), None, None, None]);
+        assert_eq!([&other[0], &other[1], &new].map(cut), [None; 3]);
+        // Of an address alone, too.
+        drop((crowd, other));
+        let _own = [all.begin(site(1, 1), start).unwrap(), all.begin(site(1, 2), start).unwrap()];
+        assert_eq!(all.begin(site(1, 3), start).unwrap_err(), Cut::OfAddress);
+        assert!(all.begin(site(2, 1), start).is_ok());
+    }
+
+    #[test]
+    fn a_client_that_is_asked_about_leaves_its_place_and_is_not_cut_off_for_its_time() {
+        let (all, start) = (Handshakes::new(LIMITS), Instant::now());
+        let mut asked = [(); 2].map(|()| all.begin(source(1), start).unwrap());
+        for handshake in &mut asked {
+            handshake.ask(start).unwrap();
+        }
+        let mut hang = [(); 2].map(|()| all.begin(source(1), start).unwrap());
+        let late = start + 2 * PATIENCE;
+        let new = [(); 2].map(|()| all.begin(source(1), late).unwrap());
+        assert_eq!(hang.each_ref().map(cut), [Some(Cut::OfAddress); 2]);
+        assert_eq!((asked.each_ref().map(cut), new.each_ref().map(cut)), ([None; 2], [None; 2]));
+        let [mut first, _second] = new;
+        assert_eq!(first.ask(late), Err(Cut::OfAsked), "as many of its address are asked about as may be");
+        let [one, _other] = asked;
+        drop(one);
+        assert_eq!(first.ask(late), Ok(()));
+        let [cut_off, _] = &mut hang;
+        assert_eq!((cut_off.ask(late), cut(cut_off)), (Ok(()), Some(Cut::OfAddress)), "it stays cut off");
+        all.close();
+        assert_eq!(cut(&first), Some(Cut::Closed));
     }
 }

@@ -1,6 +1,7 @@
 //! [`Link`]: one connection: the machine that reads and writes ZMTP, and the stream that carries it.
 
 mod admission;
+mod subscriptions;
 
 use std::io;
 use std::net::SocketAddr;
@@ -321,7 +322,7 @@ impl Link {
                 Some(Event::Failed(error)) => self.fail(error),
                 Some(Event::Credentials(_)) => self.machine.deny(),
                 // Decided on by `poll_admission`, which comes after everything that reads.
-                Some(Event::Key(key)) => (self.key, self.admission) = (Some(key), Some(Admission::new(key))),
+                Some(Event::Key(key)) => self.take_key(key),
                 Some(frame) => self.next = Some(frame),
             }
         }

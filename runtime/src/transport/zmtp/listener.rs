@@ -12,12 +12,13 @@ use tokio::net::TcpListener;
 use tokio::net::UnixListener;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::handshakes::{Handshakes, Source};
+use super::dialler::Dialler;
+use super::handshakes::Handshakes;
 use super::inproc::InprocListener;
 use super::role::Role;
 use super::server::ZmtpPeer;
 use super::stream::{Stream, configure};
-use crate::curve::CurveServer;
+use crate::source::Source;
 use crate::telemetry;
 use crate::transport::address::Address;
 use crate::transport::listen::{Reach, Terms, listen};
@@ -30,6 +31,8 @@ use crate::transport::{
 /// The endpoints of a server.
 pub(crate) struct ZmtpListener {
     sockets: Vec<Socket>,
+    /// Connections that this server makes itself.
+    diallers: Vec<Dialler>,
     config: LinkConfig,
     role: Role,
     /// Those of connections from outside of the process.
@@ -65,7 +68,7 @@ impl ZmtpListener {
         reach: Reach,
         config: LinkConfig,
         limits: HandshakeLimits,
-        curve: Option<CurveServer>,
+        role: Role,
     ) -> Result<(Self, Vec<String>), (String, TransportError)> {
         let mut sockets = Vec::with_capacity(endpoints.len());
         let mut bound = Vec::with_capacity(endpoints.len());
@@ -75,8 +78,13 @@ impl ZmtpListener {
             sockets.push(socket);
             bound.push(name);
         }
-        let (role, handshakes) = (Role::Server(curve), Handshakes::new(limits));
-        Ok((Self { sockets, config, role, handshakes, first: 0, pause: None }, bound))
+        let handshakes = Handshakes::new(limits);
+        Ok((Self { sockets, diallers: Vec::new(), config, role, handshakes, first: 0, pause: None }, bound))
+    }
+
+    /// Has the server make connections, too.
+    pub(crate) fn dial(&mut self, dialler: Dialler) {
+        self.diallers.push(dialler);
     }
 
     fn poll_stream(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Stream>> {
@@ -92,25 +100,19 @@ impl ZmtpListener {
 
     /// Begins a connection, or refuses it where as many handshakes as may be are under way.
     fn begin(&self, stream: Stream) -> io::Result<Accepted<ZmtpPeer>> {
-        /// Number of connections of this process so far.
-        static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
         let address = stream.peer_address();
         let handshake = match &stream {
             Stream::Pipe(_) | Stream::Known(..) => None,
-            _ => {
-                let source = address.map_or(Source::Local, |address| Source::of(address.ip()));
-                match self.handshakes.begin(source, Instant::now()) {
-                    Ok(handshake) => Some(handshake),
-                    Err(cut) => {
-                        let why = cut.reason(self.handshakes.limits()).unwrap_or_default();
-                        let reason = HandshakeFailure::Crowded;
-                        return Ok(Accepted::Refused(Box::new(Refusal { reason, why, key: None, address })));
-                    }
+            _ => match self.handshakes.begin(Source::of(address), Instant::now()) {
+                Ok(handshake) => Some(handshake),
+                Err(cut) => {
+                    let why = cut.reason(self.handshakes.limits()).unwrap_or_default();
+                    let reason = HandshakeFailure::Crowded;
+                    return Ok(Accepted::Refused(Box::new(Refusal { reason, why, key: None, address })));
                 }
-            }
+            },
         };
-        let number = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
-        let peer = ZmtpPeer::new(stream, number, self.role.clone(), self.config, handshake)?;
+        let peer = ZmtpPeer::new(stream, next_number(), self.role.clone(), self.config, handshake)?;
         Ok(Accepted::Connection(peer))
     }
 }
@@ -119,6 +121,11 @@ impl Listener for ZmtpListener {
     type Connection = ZmtpPeer;
 
     fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Result<Accepted<ZmtpPeer>, TransportError>> {
+        for dialler in &mut self.diallers {
+            if let Poll::Ready(peer) = dialler.poll_connect(context, next_number) {
+                return Poll::Ready(Ok(Accepted::Connection(peer)));
+            }
+        }
         loop {
             if let Some(pause) = &mut self.pause {
                 if pause.as_mut().poll(context).is_pending() {
@@ -148,6 +155,12 @@ impl Drop for ZmtpListener {
     fn drop(&mut self) {
         self.handshakes.close();
     }
+}
+
+/// Returns the number of a new connection, which no other of this process has.
+fn next_number() -> u64 {
+    static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+    CONNECTIONS.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Reports whether accepting has failed for a reason that lies in one connection. Source: `accept(2)`, "Error handling".

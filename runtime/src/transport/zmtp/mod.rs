@@ -7,6 +7,7 @@
 //!   [`outgoing`]: what is being written; [`room`]: whether there is room for more.
 //! - [`role`]: which side a connection is, and the keys that it has; [`closed`]: why it has ended.
 //! - [`client`]: the connection of a client, which is made again when it is lost.
+//! - [`dialler`]: a server's own connection to a router, at which it registers.
 //! - [`server`]: one connection of a server; [`listener`] accepts them; [`handshakes`] bounds how many are not up yet.
 //! - [`inproc`]: the names of servers within the process.
 //!
@@ -15,6 +16,7 @@
 
 mod client;
 mod closed;
+mod dialler;
 mod handshakes;
 mod inproc;
 mod link;
@@ -30,4 +32,7 @@ mod stream;
 mod tests;
 
 pub(crate) use client::ZmtpClient;
+pub(crate) use dialler::Dialler;
 pub(crate) use listener::ZmtpListener;
+pub(crate) use role::Role;
+pub(crate) use server::ZmtpPeer;

@@ -25,6 +25,8 @@ pub(super) struct Outgoing {
     /// Users' bytes that were written, to be dropped where no lock is held.
     done: Vec<Bytes>,
     is_closed: bool,
+    /// Whether room for chunks is kept where there are none: not before the first message, since there may be none.
+    keeps_room: bool,
     framing: Framing,
 }
 
@@ -63,9 +65,8 @@ const MAX_SLICES: usize = 16;
 
 impl Outgoing {
     pub(super) fn new(stream: WriteHalf, framing: Framing) -> Self {
-        // Room for no more: it is kept by idle connections, too.
-        let chunks = VecDeque::with_capacity(USUAL_CHUNKS);
-        Self { stream, chunks, written: 0, done: Vec::new(), is_closed: false, framing }
+        let chunks = VecDeque::new();
+        Self { stream, chunks, written: 0, done: Vec::new(), is_closed: false, keeps_room: false, framing }
     }
 
     /// Has all that follows encrypted.
@@ -91,6 +92,11 @@ impl Outgoing {
 
     /// Adds a message, after the frames of its route. Dropping `receipt` says that all of it was written.
     pub(super) fn push_message(&mut self, route: Bytes, message: Message, receipt: Option<SendReceipt>) {
+        if !self.keeps_room {
+            // For no more: it is kept by idle connections, too.
+            self.chunks.reserve_exact(USUAL_CHUNKS);
+            self.keeps_room = true;
+        }
         if !matches!(self.framing, Framing::Plain) {
             return self.push_sealed(&route, message, receipt);
         }
@@ -178,6 +184,9 @@ impl Outgoing {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.advance(written);
+        }
+        if !self.keeps_room && self.chunks.capacity() > 0 {
+            self.chunks = VecDeque::new();
         }
         Poll::Ready(Ok(()))
     }

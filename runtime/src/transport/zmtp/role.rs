@@ -12,6 +12,8 @@ use crate::curve::{CurveClient, CurveServer};
 pub(crate) enum Role {
     Client(Option<CurveClient>),
     Server(Option<CurveServer>),
+    /// The server of a PUB socket.
+    Publisher(Option<CurveServer>),
 }
 
 impl Role {
@@ -20,6 +22,7 @@ impl Role {
         match self {
             Self::Client(_) => SocketType::Dealer,
             Self::Server(_) => SocketType::Router,
+            Self::Publisher(_) => SocketType::Pub,
         }
     }
 
@@ -30,16 +33,18 @@ impl Role {
     pub(super) fn mechanism(&self, stream: &Stream) -> io::Result<Mechanism> {
         Ok(match self {
             _ if matches!(stream, Stream::Pipe(_) | Stream::Known(..)) => Mechanism::Null,
-            Self::Client(None) | Self::Server(None) => Mechanism::Null,
+            Self::Client(None) | Self::Server(None) | Self::Publisher(None) => Mechanism::Null,
             Self::Client(Some(client)) => Mechanism::CurveClient(client.begin()?),
-            Self::Server(Some(server)) => Mechanism::CurveServer(server.begin()?),
+            Self::Server(Some(server)) | Self::Publisher(Some(server)) => {
+                Mechanism::CurveServer(server.begin()?)
+            }
         })
     }
 
     /// Returns what decides on clients by their keys, at a server that has keys.
     pub(super) fn curve_server(&self) -> Option<&CurveServer> {
         match self {
-            Self::Server(server) => server.as_ref(),
+            Self::Server(server) | Self::Publisher(server) => server.as_ref(),
             Self::Client(_) => None,
         }
     }
@@ -51,7 +56,7 @@ impl Role {
             Self::Client(Some(_)) => {
                 "; is the server's public key the right one, and does that server use CURVE? Or can it not tell now who this client is?"
             }
-            Self::Client(None) | Self::Server(_) => "",
+            Self::Client(None) | Self::Server(_) | Self::Publisher(_) => "",
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::dialler::Registering;
 use super::handshakes::Handshake;
 use super::link::Link;
 use super::outgoing::route_frames;
@@ -29,6 +30,8 @@ pub(crate) struct ZmtpPeer {
     own_bytes: usize,
     address: Option<SocketAddr>,
     identity: Option<Identity>,
+    /// What is left of the registration, of a connection that this server has made to a router.
+    registering: Option<Box<Registering>>,
 }
 
 /// Time after which a message that found no room is tried again: the socket signals room, so this is about clients that do not read.
@@ -51,7 +54,40 @@ impl ZmtpPeer {
         let own_bytes = route.len();
         let (address, identity) = (stream.peer_address(), stream.peer_identity());
         let link = Box::new(Link::new(stream, role, config, handshake)?);
-        Ok(Self { link, route, own_bytes, address, identity })
+        Ok(Self { link, route, own_bytes, address, identity, registering: None })
+    }
+
+    /// Has the connection register at the router at its other end, once it is up, and says who that is.
+    pub(super) fn registering(self, registering: Registering, router: Option<Identity>) -> Self {
+        Self { registering: Some(Box::new(registering)), identity: router, ..self }
+    }
+}
+
+impl ZmtpPeer {
+    /// Returns the length of the part of each route that is the connection's own. What is behind it are the devices on the way.
+    pub(crate) fn own_route_bytes(&self) -> usize {
+        self.own_bytes
+    }
+}
+
+/// What a publisher needs of a connection, besides what every server does.
+impl ZmtpPeer {
+    /// Returns the next subscription that has arrived, or `None` if there is none right now: its bytes, and whether they are wanted.
+    pub(crate) fn receive_subscription(&mut self) -> Option<(Bytes, bool)> {
+        self.link.receive_subscription()
+    }
+
+    /// Reports whether the connection is over, and nothing more arrives.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.link.closed().is_some()
+    }
+
+    /// Sends a message behind whole frames of others, or returns it if there is no room.
+    pub(crate) fn publish(&mut self, before: &Bytes, message: Message) -> Result<(), Message> {
+        if self.link.closed().is_some() {
+            return Ok(());
+        }
+        self.link.send(|| before.clone(), message, None)
     }
 }
 
@@ -62,8 +98,19 @@ impl ServerTransport for ZmtpPeer {
             return Ok(Some(Arrival::Proved(proof)));
         }
         let is_closed = self.link.closed().is_some();
-        let Some((message, others)) = self.link.receive() else {
-            return Ok(is_closed.then_some(Arrival::Closed));
+        let (message, others) = loop {
+            let Some((message, others)) = self.link.receive() else {
+                return Ok(is_closed.then_some(Arrival::Closed));
+            };
+            let about = match (&self.registering, &message.batch) {
+                (Some(registering), Ok(batch)) => registering.take(batch),
+                _ => None,
+            };
+            match about {
+                None => break (message, others),
+                Some(true) => {}
+                Some(false) => return Ok(Some(Arrival::Closed)),
+            }
         };
         let is_whole = extend_route_by(&mut self.route, others);
         Ok(Some(if is_whole {
@@ -103,6 +150,12 @@ impl ServerTransport for ZmtpPeer {
     fn poll_up(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Option<Box<Refusal>>>> {
         let _ = self.link.poll_io(context);
         if self.link.was_ready() {
+            // There is room: nothing was sent yet. Where the connection is closed already, that is received next.
+            if let Some(message) =
+                self.registering.as_mut().and_then(|registering| registering.take_message())
+            {
+                let _ = self.link.send(Bytes::new, message, None);
+            }
             return Poll::Ready(Ok(()));
         }
         match self.link.closed() {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -57,7 +57,11 @@ impl Stream {
         let Self::Tcp(stream) = self else { return None };
         // It fails for a connection that is gone, which is told when it is read.
         let address = stream.peer_addr().ok()?;
-        Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
+        Some(match address.ip().to_canonical() {
+            IpAddr::V4(ip) => (ip, address.port()).into(),
+            // With the number of its link, where that is a part of it.
+            IpAddr::V6(_) => address,
+        })
     }
 
     /// Returns who the client at the other end is, if that is known.

@@ -15,16 +15,20 @@ REFUSED = [
 ]
 
 
-def main(endpoint):
-    socket = zmq.Context.instance().socket(zmq.DEALER)
-    secure_client(socket)
+def first_event(socket, endpoint):
+    """Connects, and returns what comes of the handshake."""
     events = socket.get_monitor_socket()
     socket.connect(endpoint)
     while True:
         event = recv_monitor_message(events)["event"]
         if event in REFUSED or event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            print("refused" if event in REFUSED else "connected", flush=True)
-            return
+            return "refused" if event in REFUSED else "connected"
+
+
+def main(endpoint):
+    socket = zmq.Context.instance().socket(zmq.DEALER)
+    secure_client(socket)
+    print(first_event(socket, endpoint), flush=True)
 
 
 if __name__ == "__main__":

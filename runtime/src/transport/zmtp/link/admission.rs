@@ -12,15 +12,20 @@ use zsvc_proto::keys::PublicKey;
 use zsvc_proto::zmtp::curve::Rejection;
 
 use super::Link;
-use crate::auth::{Asking, Grant};
+use crate::auth::{Asker, Asking, Grant};
 use crate::curve::{CurveServer, Decision, Refused, Subscription, Verdict};
 use crate::identity::Identity;
+use crate::source::Source;
 use crate::status::{Cause, Status};
 use crate::transport::Proof;
+use crate::transport::zmtp::closed::Closed;
+use crate::transport::zmtp::handshakes::Handshake;
 
 /// The client of a connection to a server with keys, once it has proved its key.
 pub(super) struct Admission {
     key: PublicKey,
+    /// On whose account the program is asked.
+    asker: Asker,
     /// What is to be done, if anything.
     stage: Stage,
     /// What the client was granted last.
@@ -51,9 +56,10 @@ enum Stage {
 const MAX_SLEEP: Duration = Duration::from_secs(60);
 
 impl Admission {
-    pub(super) fn new(key: PublicKey) -> Box<Self> {
+    pub(super) fn new(key: PublicKey, place: Source) -> Box<Self> {
         Box::new(Self {
             key,
+            asker: Asker::of_address(place),
             stage: Stage::Open,
             grant: None,
             news: None,
@@ -76,6 +82,11 @@ impl Admission {
 
     pub(super) fn has_news(&self) -> bool {
         self.news.is_some()
+    }
+
+    /// Reports whether the program is being asked for the first time.
+    fn is_asked_about(&self) -> bool {
+        matches!(self.stage, Stage::Asking(_)) && self.grant.is_none()
     }
 
     /// Returns why the client was refused, in the words of what has refused it.
@@ -141,7 +152,7 @@ impl Admission {
         }
         if matches!(self.stage, Stage::Open) {
             self.is_by_access = false;
-            self.stage = match server.decide(&self.key) {
+            self.stage = match server.decide(&self.key, self.asker) {
                 Decision::Listed(grant) => {
                     self.is_by_access = true;
                     return self.settle(Ok(grant), context);
@@ -210,16 +221,37 @@ impl Link {
         self.admission.as_mut()?.take_news()
     }
 
+    /// Takes the key that a client has proved to have.
+    pub(super) fn take_key(&mut self, key: PublicKey) {
+        let place = self.handshake.as_ref().and_then(Handshake::source).unwrap_or(Source::Local);
+        (self.key, self.admission) = (Some(key), Some(Admission::new(key, place)));
+    }
+
     /// Sees to it that the handshake of a client goes on once it is decided whether the client is let in, and that changes are noticed.
     #[inline]
     pub(super) fn poll_admission(&mut self, context: &mut Context<'_>) {
         let Some((admission, server)) = self.admission.as_mut().zip(self.role.curve_server()) else { return };
         match admission.poll(server, context) {
-            None => return,
+            None => return self.be_asked_about(context),
             Some(Ok(())) => self.machine.accept_key(),
             Some(Err(refused)) => self.machine.reject(refused.rejection),
         }
         self.take_events();
+    }
+
+    /// Has a client that the program is asked about leave its place among the handshakes, once.
+    #[inline]
+    fn be_asked_about(&mut self, context: &Context<'_>) {
+        let is_asked = self.admission.as_ref().is_some_and(|admission| admission.is_asked_about());
+        let Some(place) = self.handshake.as_mut().filter(|place| is_asked && place.may_be_asked()) else {
+            return;
+        };
+        let left = place
+            .ask(Instant::now())
+            .map_or_else(|cut| Poll::Ready((cut, place.limits())), |()| place.poll_cut(context));
+        if let Poll::Ready((cut, limits)) = left {
+            self.close(Closed::Cut(cut, limits));
+        }
     }
 
     pub(super) fn has_news(&self) -> bool {

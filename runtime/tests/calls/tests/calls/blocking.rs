@@ -105,6 +105,8 @@ fn a_handler_whose_call_is_over_before_there_is_a_thread_does_not_run() {
         server.journal.has("first met").await;
         let status = probe.hold_apart("late").deadline(SOON).await.unwrap_err();
         assert_eq!(status.code(), Code::DeadlineExceeded);
+        // The server's clock begins later than the client's, so it is the cancellation that counts, which comes before this.
+        assert_eq!(probe.echo("x").await.unwrap(), "x");
         server.journal.open("first");
         assert!(!first.await.unwrap().unwrap());
         server.journal.open("next");
@@ -116,6 +118,7 @@ fn a_handler_whose_call_is_over_before_there_is_a_thread_does_not_run() {
         server.journal.has("second met").await;
         let status = probe.meet("later", 1).deadline(SOON).await.unwrap_err();
         assert_eq!(status.code(), Code::DeadlineExceeded);
+        assert_eq!(probe.echo("x").await.unwrap(), "x");
         server.journal.open("second");
         assert!(!second.await.unwrap().unwrap());
         assert!(probe.meet("last", 1).await.unwrap());

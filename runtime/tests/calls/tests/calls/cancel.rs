@@ -4,13 +4,13 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{FutureExt, stream};
+use futures_util::stream;
 use tokio::task::JoinSet;
 use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::ProbeClient;
 
 use crate::raw;
-use crate::support::{ANY_PORT, Running, on_one_thread, on_threads};
+use crate::support::{ANY_PORT, Running, on_one_thread, on_threads, poll_once};
 
 /// Polls a call until the journal has the line, and then drops it.
 async fn drop_after(call: impl Future, server: &Running, line: &str) {
@@ -215,11 +215,11 @@ fn a_call_that_waits_for_room_and_is_dropped_gives_its_place_to_the_next() {
         let server = Running::start();
         let probe = server.client_with(|channel| channel.max_calls(1)).await;
         let mut first = pin!(probe.hold("a"));
-        assert!(first.as_mut().now_or_never().is_none());
+        assert!(poll_once(&mut first).await.is_none());
         let mut second = Box::pin(probe.echo("second"));
-        assert!(second.as_mut().now_or_never().is_none());
+        assert!(poll_once(&mut second).await.is_none());
         let mut third = pin!(probe.echo("third"));
-        assert!(third.as_mut().now_or_never().is_none());
+        assert!(poll_once(&mut third).await.is_none());
         drop(second);
         server.journal.open("a");
         assert_eq!(first.await.unwrap(), "a");

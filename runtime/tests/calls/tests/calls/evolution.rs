@@ -3,13 +3,15 @@
 //!
 //! [`TABLE`] is that table with the tests of each row. A test compares the two word by word, so that a row that is
 //! added, removed or reworded in the document must be reviewed here. Changes to values are in [`values`], changes to
-//! methods in [`methods`], to what they throw in [`errors`]; [`shop`] makes many changes at once. Which changes are allowed at all is checked by the
+//! methods in [`methods`], to what they throw in [`errors`], to events in [`events`]; [`shop`] makes many changes at once. Which changes are allowed at all is checked by the
 //! compiler's tests.
 
 mod desk;
 mod errors;
+mod events;
 mod guards;
 mod methods;
+mod sets;
 mod shop;
 mod values;
 
@@ -96,7 +98,7 @@ const TABLE: &[Row] = &[
     ),
     (
         [
-            "add a value to an enum, or a variant to a union or error",
+            "add a value to an enum, a flag to `flags`, or a variant to a union or error",
             "keeps it as unknown, with its number, and writes it again unchanged",
             "no difference",
         ],
@@ -105,11 +107,13 @@ const TABLE: &[Row] = &[
             shop::an_unknown_variant_comes_back_through_a_server_that_does_not_know_it,
             shop::an_unknown_variant_is_kept_with_its_number_and_value,
             shop::a_new_declared_error_reaches_an_old_client_as_unknown_with_its_text,
+            sets::add_a_negative_value,
+            sets::add_or_remove_a_flag,
         ],
     ),
     (
-        ["remove a value or variant and reserve it", "no difference", "keeps it as unknown"],
-        &[values::remove_a_value_or_variant, methods::remove_a_declared_error],
+        ["remove a value, flag or variant and reserve it", "no difference", "keeps it as unknown"],
+        &[values::remove_a_value_or_variant, sets::add_or_remove_a_flag, methods::remove_a_declared_error],
     ),
     (
         ["append a parameter that is optional or has a `@default`", "ignores it", "absent, or the default"],
@@ -136,11 +140,35 @@ const TABLE: &[Row] = &[
     ),
     (
         [
+            "move a type into another, or out of it, and name it so where it is used",
+            "no difference",
+            "no difference",
+        ],
+        &[values::move_a_type_out_of_another_and_into_one],
+    ),
+    (
+        [
             "give a type another name with `type`, or put an alias in its place",
             "no difference",
             "no difference",
         ],
         &[values::put_an_alias_in_the_place_of_a_type, methods::put_an_alias_in_the_place_of_a_parameter],
+    ),
+    (
+        [
+            "put `flags` in the place of a `u64`, or a `u64` in the place of `flags`",
+            "no difference, but [in JSON](json.md#evolution)",
+            "the same",
+        ],
+        &[sets::put_flags_in_the_place_of_a_number_or_a_number_in_that_of_flags],
+    ),
+    (
+        ["turn a `list` into a `set`", "no difference", "**refuses a list with an element twice**"],
+        &[sets::turn_a_list_into_a_set],
+    ),
+    (
+        ["turn a `set` into a `list`", "**refuses a list with an element twice**", "no difference"],
+        &[sets::turn_a_set_into_a_list],
     ),
     (
         [
@@ -223,16 +251,44 @@ const TABLE: &[Row] = &[
         &[methods::move_a_method_to_a_service_that_is_extended],
     ),
     (
-        ["add a method or service", "never calls it", "calls are answered with `unimplemented`"],
-        &[methods::add_a_method_or_service],
+        [
+            "add a method, service or event, or make a struct an event",
+            "never calls it",
+            "calls are answered with `unimplemented`",
+        ],
+        &[methods::add_a_method_or_service, events::add_an_event_or_make_a_struct_one],
     ),
     (
         [
-            "remove or rename a package, service or method",
+            "let a field of an event be a key",
+            "never filters by it",
+            "**filters by it are answered with `invalid_argument`**; others are not",
+        ],
+        &[events::let_a_field_be_a_key],
+    ),
+    (
+        [
+            "let a field of an event be no key any more",
+            "**filters by it are answered with `invalid_argument`**",
+            "never filters by it",
+        ],
+        &[events::let_a_field_be_no_key_any_more],
+    ),
+    (
+        ["change `@latest`, `@history` or `@slow` of an event", "has what its publisher does", "the same"],
+        &[events::change_what_is_kept],
+    ),
+    (
+        [
+            "remove or rename a package, service, method or event",
             "**calls are answered with `unimplemented`**",
             "**calls are answered with `unimplemented`**",
         ],
-        &[methods::remove_or_rename_a_method, methods::remove_or_rename_a_service_or_package],
+        &[
+            methods::remove_or_rename_a_method,
+            methods::remove_or_rename_a_service_or_package,
+            events::remove_or_rename_an_event,
+        ],
     ),
     (
         [

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{FutureExt, stream};
+use futures_util::stream;
 use zsvc::{Cause, Code, Dropped, Error, Outcome, Status, Value};
 use zsvc_calls::probe::v1::Chest;
 use zsvc_calls::{engines, nils};
 
 use crate::raw;
-use crate::support::{Running, on_one_thread};
+use crate::support::{Running, on_one_thread, poll_once};
 
 fn refused(result: Result<impl std::fmt::Debug, Status>) {
     let status = result.unwrap_err();
@@ -110,7 +110,7 @@ fn a_client_waits_for_room_within_its_deadline() {
         let server = Running::start();
         let probe = server.client_with(|channel| channel.max_calls(1)).await;
         let mut held = Box::pin(probe.hold("a"));
-        assert!(held.as_mut().now_or_never().is_none());
+        assert!(poll_once(&mut held).await.is_none());
         let status = probe.echo("x").deadline(Duration::from_millis(50)).await.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::NotSent));
         server.journal.open("a");
@@ -126,7 +126,7 @@ fn a_call_whose_wait_timed_out_frees_its_place_at_once() {
         let server = Running::start();
         let probe = server.client_with(|channel| channel.max_calls(1)).await;
         let mut held = Box::pin(probe.hold("a"));
-        assert!(held.as_mut().now_or_never().is_none());
+        assert!(poll_once(&mut held).await.is_none());
         let mut late = Box::pin(probe.echo("late").deadline(Duration::from_millis(50)));
         assert!(late.as_mut().await.is_err());
         server.journal.open("a");
@@ -143,9 +143,9 @@ fn a_call_that_was_woken_too_late_wakes_the_next() {
         let server = Running::start();
         let probe = server.client_with(|channel| channel.max_calls(1)).await;
         let mut held = Box::pin(probe.hold("a"));
-        assert!(held.as_mut().now_or_never().is_none());
+        assert!(poll_once(&mut held).await.is_none());
         let mut late = Box::pin(probe.echo("late").deadline(Duration::from_millis(50)));
-        assert!(late.as_mut().now_or_never().is_none());
+        assert!(poll_once(&mut late).await.is_none());
         let next = tokio::spawn(probe.echo("next"));
         // The first call in the queue is not polled while it is woken: by the reply, and by its deadline.
         server.journal.open("a");

@@ -1,7 +1,7 @@
 //! Servers that are not to be reached in the clear by other machines.
 
-use zsvc::curve::{CurveServer, generate};
-use zsvc::{Engine, ServeError, Server, ServerBuilder};
+use zsvc::curve::{CurveClient, CurveServer, generate};
+use zsvc::{Engine, Register, ServeError, Server, ServerBuilder};
 use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::ProbeServer;
 
@@ -37,6 +37,37 @@ fn a_server_that_denies_plaintext_listens_only_where_no_other_machine_reaches_it
         assert!(matches!(one_of_two, Err(ServeError::Plaintext { .. })));
         let curve = CurveServer::new(generate().unwrap()).any_client();
         assert!(builder("tcp://*:*").engine(Engine::Zmtp).curve(curve).listen().is_ok());
+    });
+}
+
+#[test]
+fn a_server_that_denies_plaintext_registers_only_where_no_other_machine_is_on_the_way() {
+    on_one_thread(async {
+        let registers = |register: Register, curve: Option<CurveServer>| {
+            let server = Server::builder().service(ProbeServer::new(Probe::default())).engine(Engine::Zmtp);
+            let server = server.deny_plaintext().register(register);
+            let server = curve.into_iter().fold(server, ServerBuilder::curve);
+            server.listen().map(drop)
+        };
+        let file = free_endpoint();
+        for endpoint in ["tcp://127.0.0.1:7200", "tcp://[::1]:7200", "tcp://LocalHost:7200", &file] {
+            assert!(registers(Register::at(endpoint), None).is_ok(), "{endpoint}");
+        }
+        let keys = [(); 2].map(|()| generate().unwrap());
+        for endpoint in ["tcp://192.0.2.1:7200", "tcp://router.example:7200", "tcp://[2001:db8::1]:7200"] {
+            // That its own endpoints would be encrypted does not help.
+            let curve = CurveServer::new(generate().unwrap()).any_client();
+            for curve in [None, Some(curve)] {
+                let told = registers(Register::at(endpoint), curve).expect_err(endpoint);
+                assert!(
+                    matches!(&told, ServeError::PlaintextRouter { endpoint: at } if at == endpoint),
+                    "{told}"
+                );
+                assert!(told.to_string().contains("call `Register::curve`"), "{told}");
+            }
+            let curve = CurveClient::new(keys[0].public_key(), keys[1].clone());
+            assert!(registers(Register::at(endpoint).curve(curve), None).is_ok(), "{endpoint}");
+        }
     });
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::stream;
 use tokio::sync::oneshot;
 use zsvc::auth::{Authenticate, Claim, Grant};
-use zsvc::curve::{CurveClient, CurveServer, SecretKey, generate};
+use zsvc::curve::{Access, CurveClient, CurveServer, SecretKey, generate};
 use zsvc::middleware::{
     ClientMiddleware, ClientNext, ClientRequest, Response, ServerMiddleware, ServerNext, ServerRequest,
 };
@@ -367,6 +367,34 @@ fn a_server_of_methods_with_roles_that_can_t_know_its_clients_does_not_listen() 
             ServeError::UnknownClients { method },
             "libzmq does not say who connects"
         );
+    });
+}
+
+#[test]
+fn a_server_that_lets_no_client_with_a_role_in_does_not_listen() {
+    on_one_thread(async {
+        let key = generate().unwrap();
+        let own = generate().unwrap().public_key();
+        let vault = |curve: CurveServer| {
+            let server = Server::builder().service(VaultServer::new(VaultMock::new())).engine(Engine::Zmtp);
+            server.bind(ANY_PORT).curve(curve)
+        };
+        let by_key = || CurveServer::new(key.clone());
+        let desk = |role: &str| Identity::new("desk").with_role(role);
+        for curve in [by_key().any_client(), by_key().allow(own), by_key().allow_as(own, desk("Clerk"))] {
+            let error = vault(curve.clone()).listen().unwrap_err();
+            assert_eq!(error, ServeError::NoClientWithRole { method: "vault.v1.Vault/fill" });
+            assert!(error.to_string().contains("`allow_as`"), "{error}");
+            assert!(vault(curve.clone()).insecure().listen().is_ok());
+            assert!(vault(curve).tokens(Numbers).listen().is_ok());
+        }
+        for curve in [
+            by_key().any_client().allow_as(own, desk("robot")),
+            by_key().any_client().access(Access::default()),
+            by_key().authenticate(Numbers),
+        ] {
+            assert!(vault(curve).listen().is_ok());
+        }
     });
 }
 

@@ -1,7 +1,9 @@
 //! Shared code of the tests: runtimes with a time limit, and a server that is started, stopped and killed.
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -46,6 +48,30 @@ pub(crate) fn run<F: Future>(builder: &mut tokio::runtime::Builder, test: F) -> 
     let _watchdog = watchdog();
     let runtime = builder.enable_all().build().expect("the system has descriptors for a runtime");
     runtime.block_on(async { tokio::time::timeout(TEST_TIMEOUT, test).await.expect("the test hangs") })
+}
+
+/// Polls a call until it waits for something else than its turn on this thread: it is on its way by then, or waits for room. A caller lets the
+/// driver and other tasks go first now and then, so a call that is polled once need not have begun.
+///
+/// Returns what the call ends with, if it does.
+pub(crate) async fn poll_once<F: Future + Unpin>(call: &mut F) -> Option<F::Output> {
+    struct IsWoken(AtomicBool);
+
+    impl Wake for IsWoken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    let is_woken = Arc::new(IsWoken(AtomicBool::new(true)));
+    while is_woken.0.swap(false, Ordering::Relaxed) {
+        let waker = Waker::from(Arc::clone(&is_woken));
+        if let Poll::Ready(output) = Pin::new(&mut *call).poll(&mut Context::from_waker(&waker)) {
+            return Some(output);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
 }
 
 /// A server of `Probe` and `Clock` that runs in a task.

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use futures_util::stream;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use zsvc::auth::Authenticator;
 use zsvc::auth::jwt::{Jwt, JwtKeys};
 use zsvc::curve::{CurveClient, CurveServer, generate};
@@ -159,6 +160,78 @@ fn a_token_that_can_not_be_looked_at_now_is_told_as_that_and_no_handler_is_enter
     });
 }
 
+/// One call at a time runs, and the calls of a client with a token that is asked about are not among those that run or wait.
+#[test]
+fn a_call_whose_token_is_asked_about_holds_up_no_other() {
+    on_one_thread(async {
+        let (desk, mock, gate) = (Desk::default(), vault(), Arc::new(Semaphore::new(0)));
+        let builder = Server::builder().service(VaultServer::new(mock.clone())).tokens(desk.clone());
+        let server = TestServer::start(builder.max_running(1, 100)).unwrap();
+        let vault = VaultClient::connect(server.endpoint()).await.unwrap();
+        let look = |token: &str| vault.look().metadata(AUTHORIZATION, bearer(token));
+        assert_eq!(look("clerk").await, Ok("by clerk".to_owned()));
+        desk.is_in(Mood::Waits(Arc::clone(&gate)));
+        let fill = vault.fill(stream::iter([1, 2, 3])).metadata(AUTHORIZATION, bearer("clerk+manager"));
+        let asked: Vec<_> = (0..8).map(|nth| tokio::spawn(look(&format!("clerk+{nth}")))).collect();
+        let asked_for_stream = tokio::spawn(fill);
+        vault.note().metadata(AUTHORIZATION, bearer("clerk+robot")).await.unwrap();
+        while desk.running().0 < 10 {
+            tokio::task::yield_now().await;
+        }
+        // Those of others are made meanwhile, also by a token that is known.
+        for _ in 0..10 {
+            assert_eq!(vault.time().await, Ok(0));
+            assert_eq!(look("clerk").await, Ok("by clerk".to_owned()));
+        }
+        assert_eq!((mock.look_calls(), mock.fill_calls(), mock.note_calls()), (11, 0, 0));
+        // One that ends meanwhile is asked about no longer, and its handler is not entered.
+        let late = look("clerk+late").deadline(Duration::from_millis(20)).await.unwrap_err();
+        assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
+        while desk.running().0 > 10 {
+            tokio::task::yield_now().await;
+        }
+        gate.add_permits(10);
+        assert_eq!(asked_for_stream.await.unwrap(), Ok(6));
+        for (nth, looked) in (0..).zip(join_all(asked).await) {
+            assert_eq!(looked.unwrap(), Ok(format!("by clerk+{nth}")));
+        }
+        while mock.note_calls() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(mock.look_calls(), 11 + 8);
+    });
+}
+
+/// However long it takes to be told, and however many are asked about on its account.
+#[test]
+fn a_client_with_many_tokens_leaves_others_their_turns_to_be_asked_about() {
+    on_one_thread(async {
+        let (desk, gate) = (Desk::default(), Arc::new(Semaphore::new(0)));
+        desk.is_in(Mood::Waits(Arc::clone(&gate)));
+        let tokens = Authenticator::new(desk.clone()).max_in_flight(64);
+        let builder = Server::builder().service(VaultServer::new(vault())).tokens(tokens);
+        let server = TestServer::start(builder).unwrap();
+        let greedy = VaultClient::connect(server.endpoint()).await.unwrap();
+        let look = |vault: &VaultClient, token: &str| vault.look().metadata(AUTHORIZATION, bearer(token));
+        let all: Vec<_> = (0..200).map(|nth| tokio::spawn(look(&greedy, &format!("clerk+{nth}")))).collect();
+        while desk.running().0 < 36 {
+            tokio::task::yield_now().await;
+        }
+        let other = VaultClient::connect(server.endpoint()).await.unwrap();
+        let modest = tokio::spawn(look(&other, "clerk+modest"));
+        while desk.running().0 < 37 {
+            tokio::task::yield_now().await;
+        }
+        desk.is_in(Mood::Kind);
+        gate.add_permits(37);
+        assert_eq!(modest.await.unwrap(), Ok("by clerk+modest".to_owned()));
+        for looked in join_all(all).await {
+            looked.unwrap().unwrap();
+        }
+        assert_eq!(desk.running().1, 37);
+    });
+}
+
 #[test]
 fn a_token_is_remembered_until_its_end_and_until_all_is_forgotten() {
     on_one_thread(async {
@@ -174,9 +247,7 @@ fn a_token_is_remembered_until_its_end_and_until_all_is_forgotten() {
         let asked = desk.asked();
         desk.is_in(Mood::Denies);
         // Its time is up at some point, and not before.
-        while look("clerk").await.is_ok() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        while look("clerk").await.is_ok() {}
         assert_eq!(desk.asked(), asked + 1);
         desk.is_in(Mood::Kind);
         look("clerk").await.unwrap();

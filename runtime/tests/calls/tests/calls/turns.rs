@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use futures_util::{FutureExt, stream};
+use futures_util::stream;
 use zsvc::generated::Plain;
 use zsvc::{Cause, Code, Method, MethodKind, Outcome, Status};
 
-use crate::support::{Running, on_one_thread};
+use crate::support::{Running, on_one_thread, poll_once};
 
 fn one_at_a_time(queued: usize) -> Running {
     Running::with(|server| server.max_running(1, queued).grace(Duration::from_millis(100)))
@@ -16,11 +16,14 @@ fn of(status: &Status) -> (Code, Outcome, Option<Cause>) {
     (status.code(), status.outcome(), status.cause())
 }
 
-/// Waits until the server has read everything that was sent before. A call of a method that it does not have is refused at once, without a turn.
+/// Waits until the server has read everything that was sent before, and has answered what it refuses. A call of a method that it does not
+/// have is refused at once, without a turn: also before what came with it, so the second one's refusal is the last.
 async fn server_has_read(channel: &zsvc::Channel) {
     static NONE: Method = Method::new("probe.v1.Probe/none", MethodKind::Unary);
-    let refused = channel.unary::<Plain, (), Status>(&NONE, &()).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unimplemented);
+    for _ in 0..2 {
+        let refused = channel.unary::<Plain, (), Status>(&NONE, &()).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Unimplemented);
+    }
 }
 
 #[test]
@@ -31,10 +34,12 @@ fn calls_run_in_order() {
         let held = tokio::spawn(probe.hold("a"));
         server.journal.has("a began").await;
         let mut next = [Box::pin(probe.hold("b")), Box::pin(probe.hold("c"))];
-        assert!(next.iter_mut().all(|call| call.as_mut().now_or_never().is_none()));
+        for call in &mut next {
+            assert!(poll_once(call).await.is_none());
+        }
         // Also calls with streams, whose items arrive before the call may run.
         let mut sum = Box::pin(probe.sum("d", stream::iter(0..100)));
-        assert!(sum.as_mut().now_or_never().is_none());
+        assert!(poll_once(&mut sum).await.is_none());
         probe.note("e").await.unwrap();
         assert!(probe.echo("x").deadline(Duration::from_millis(50)).await.is_err());
         assert_eq!(server.counters.calls(), 1);
@@ -60,7 +65,7 @@ fn a_call_whose_time_is_up_before_its_turn_does_not_run() {
         let held = tokio::spawn(probe.hold("a"));
         server.journal.has("a began").await;
         assert!(probe.hold("late").deadline(Duration::from_millis(50)).await.is_err());
-        assert!(probe.hold("dropped").now_or_never().is_none());
+        assert!(poll_once(&mut Box::pin(probe.hold("dropped"))).await.is_none());
         // Arrives after the dropped call and its cancellation.
         assert!(probe.echo("x").deadline(Duration::from_millis(50)).await.is_err());
         // The server's clock begins later than the client's, so it is the cancellation of the late calls that counts here.
@@ -81,7 +86,7 @@ fn calls_past_those_that_may_wait_are_turned_away() {
         let held = tokio::spawn(probe.hold("a"));
         server.journal.has("a began").await;
         let mut waiting = Box::pin(probe.hold("b"));
-        assert!(waiting.as_mut().now_or_never().is_none());
+        assert!(poll_once(&mut waiting).await.is_none());
         let status = probe.echo("x").no_retry().await.unwrap_err();
         assert_eq!(of(&status), (Code::ResourceExhausted, Outcome::NotSent, Some(Cause::Overloaded)));
         assert!(status.retry_after().is_some());
@@ -106,10 +111,13 @@ fn a_client_with_many_calls_leaves_places_and_turns_to_those_with_few() {
         let mut many: Vec<_> =
             (0..100).map(|call| Box::pin(greedy.hold(format!("b{call}")).no_retry())).collect();
         for call in &mut many {
-            assert!(call.as_mut().now_or_never().is_none());
+            assert!(poll_once(call).await.is_none());
         }
         server_has_read(greedy.channel()).await;
-        let refused: Vec<_> = many.iter_mut().filter_map(|call| call.as_mut().now_or_never()).collect();
+        let mut refused = Vec::new();
+        for call in &mut many {
+            refused.extend(poll_once(call).await);
+        }
         assert_eq!(refused.len(), 25, "the last quarter of the queue is kept");
         for status in refused {
             let status = status.unwrap_err();

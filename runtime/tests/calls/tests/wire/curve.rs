@@ -4,35 +4,36 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
-use zsvc::curve::{CurveClient, CurveServer, SecretKey, generate};
+use zsvc::curve::{Access, Client, CurveClient, CurveServer, SecretKey, generate};
 use zsvc::{Channel, ChannelBuilder, Engine, HandshakeFailure};
 use zsvc_calls::market::v1::TapeClient;
 use zsvc_calls::shapes::v1::{Shape, ShapesClient};
+use zsvc_calls::vault::v1::{VaultMock, VaultServer};
 
 use crate::floor::trade;
 use crate::python::{Script, assert_calls_all};
 use crate::rig::{Serving, TIMEOUT, assert_no_panics, run};
 
 /// The keys of a server, of a client, and of another program.
-struct Keys {
-    server: SecretKey,
-    client: SecretKey,
-    other: SecretKey,
+pub(crate) struct Keys {
+    pub(crate) server: SecretKey,
+    pub(crate) client: SecretKey,
+    pub(crate) other: SecretKey,
 }
 
-fn keys() -> Keys {
+pub(crate) fn keys() -> Keys {
     let [server, client, other] = [(); 3].map(|()| generate().expect("the system has random bytes"));
     Keys { server, client, other }
 }
 
 /// Starts a server that lets the client in.
-fn serving(keys: &Keys) -> Serving {
+pub(crate) fn serving(keys: &Keys) -> Serving {
     let curve = CurveServer::new(keys.server.clone()).allow(keys.client.public_key());
     Serving::with(|server| server.engine(Engine::Zmtp).curve(curve))
 }
 
 /// Starts a script that has a key of its own, and knows a server's.
-fn client(script: &str, endpoint: &str, own: &SecretKey, server: &SecretKey) -> Script {
+pub(crate) fn client(script: &str, endpoint: &str, own: &SecretKey, server: &SecretKey) -> Script {
     let (own, server) = (own.to_z85(), server.public_key().to_string());
     Script::with(script, endpoint, &[("CURVE_SECRET", own.as_str()), ("CURVE_SERVER", &server)])
 }
@@ -49,18 +50,22 @@ fn a_python_client_calls_every_kind_of_method_over_an_encrypted_connection() {
     assert_no_panics();
 }
 
+/// Waits until a server has counted a connection that it has refused: it does so in its own time.
+fn is_counted(server: &Serving, reason: HandshakeFailure) {
+    let began = Instant::now();
+    while server.counters.refused_connections_for(reason) == 0 {
+        assert!(began.elapsed() < TIMEOUT, "{reason:?}");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn python_clients_without_the_right_keys_are_refused_and_counted() {
     let keys = keys();
     let server = serving(&keys);
     let refused = |mut script: Script, reason: HandshakeFailure| {
         assert_eq!(script.line(), "refused", "{reason:?}");
-        // The server counts in its own time.
-        let began = Instant::now();
-        while server.counters.refused_connections_for(reason) == 0 {
-            assert!(began.elapsed() < TIMEOUT, "{reason:?}");
-            std::thread::yield_now();
-        }
+        is_counted(&server, reason);
     };
     let with_keys = |own, server_key| client("curve_refused.py", &server.endpoint, own, server_key);
     refused(with_keys(&keys.client, &keys.other), HandshakeFailure::Keys);
@@ -121,7 +126,7 @@ fn peers_of_plain_are_refused() {
 }
 
 /// Starts a server in Python that lets the client in.
-fn python_server(keys: &Keys) -> (Script, String) {
+pub(crate) fn python_server(keys: &Keys) -> (Script, String) {
     let (own, allowed) = (keys.server.to_z85(), keys.client.public_key().to_string());
     let variables = [("CURVE_SECRET", own.as_str()), ("CURVE_ALLOWED", &allowed)];
     let mut server = Script::with("tape_server.py", "tcp://127.0.0.1:*", &variables);
@@ -129,7 +134,7 @@ fn python_server(keys: &Keys) -> (Script, String) {
     (server, endpoint)
 }
 
-fn channel(endpoint: &str) -> ChannelBuilder {
+pub(crate) fn channel(endpoint: &str) -> ChannelBuilder {
     Channel::builder().endpoint(endpoint).engine(Engine::Zmtp)
 }
 
@@ -184,4 +189,33 @@ fn a_python_server_without_keys_is_not_connected_to() {
         let told = connected.expect_err("it does not encrypt").to_string();
         assert!(told.contains("does that server use CURVE?"), "{told}");
     });
+}
+
+/// The key of a client that is let in, and may not call all.
+#[test]
+fn a_python_client_calls_what_its_roles_let_it_and_loses_its_connection_once_it_is_taken_out() {
+    let keys = keys();
+    let desk = |role: &str| Client::new("desk").key(keys.client.public_key()).role(role);
+    let mock = VaultMock::new()
+        .on_look(|context| {
+            let name = context.identity().expect("it has a key").name().to_owned();
+            async { Ok(name) }
+        })
+        .on_time(|_| async { Ok(7) });
+    for (role, look) in [("robot", "look 7"), ("clerk", "look answered")] {
+        let access = Access::new([desk(role)]).unwrap();
+        let curve = CurveServer::new(keys.server.clone()).access(access.clone());
+        let service = VaultServer::new(mock.clone());
+        let server = Serving::with(|server| server.engine(Engine::Zmtp).curve(curve).service(service));
+        let server = server.lossy();
+        let mut script = client("curve_roles.py", &server.endpoint, &keys.client, &keys.server);
+        assert_eq!([script.line(), script.line()], [look, "time answered"], "{role}");
+        assert_eq!(server.counters.revoked_connections(), 0);
+        access.remove("desk").unwrap();
+        assert_eq!([script.line(), script.line()], ["lost", "refused"], "{role}");
+        assert_eq!(server.counters.revoked_connections(), 1);
+        is_counted(&server, HandshakeFailure::Denied);
+    }
+    assert_eq!((mock.look_calls(), mock.time_calls()), (1, 2));
+    assert_no_panics();
 }

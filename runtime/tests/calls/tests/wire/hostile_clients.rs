@@ -3,6 +3,7 @@
 
 use rmpv::Value;
 use zsvc::Dropped;
+use zsvc::middleware::ConcurrencyLimit;
 
 use crate::damage::{Random, client_records, huge_announcements, truncations, wrong_types};
 use crate::raw::{Dealer, Record, batch, call, call_with_credit, kind, packed, record, tape};
@@ -284,6 +285,20 @@ fn many_routes_are_many_clients() {
             assert_eq!(attacker.next().kind(), kind::PONG);
             pongs += 1;
         }
+    });
+}
+
+/// Both engines, by `engines`.
+#[test]
+fn made_up_routes_share_the_limits_of_their_connection() {
+    let one = Serving::with(|server| server.middleware(ConcurrencyLimit::per_peer(1)));
+    attacked_with(&one, |_, attacker| {
+        let holds = batch(&[call(1, "last", &record!["SLOW"])]);
+        attacker.send_frames(&[&b"a"[..], &holds]);
+        attacker.send_frames(&[&b"b"[..], &batch(&[call(2, "last", &record!["ACME"])])]);
+        assert_eq!(attacker.next().error(), (2, 8, 0));
+        attacker.send_frames(&[&b"a"[..], &batch(&[record![kind::CANCEL, 1]])]);
+        Dealer::connect(&one.endpoint).good_call();
     });
 }
 

@@ -195,7 +195,7 @@ fn an_unknown_kind_ends_the_call_that_it_belongs_to() {
 }
 
 /// Runs a client, and compares the bytes it sends with the listing, after the server has done its part.
-fn written<C: Future<Output = ()>>(
+pub(crate) fn written<C: Future<Output = ()>>(
     name: &str,
     client: impl FnOnce(ChannelBuilder) -> C + Send,
     server: impl FnOnce(&mut Router),

@@ -30,6 +30,7 @@ pub(crate) fn variant_of(name: &str) -> Option<u8> {
         "sparse-struct" => 22,
         "set" => 23,
         "enum" | "unknown-enum" | "negative-enum" => 19,
+        "flags" | "no-flags" | "unknown-flags" => 24,
         "union-with-fields" | "union-with-a-type" | "union-with-nothing" | "unknown-union" => 20,
         _ => return None,
     })

@@ -82,7 +82,12 @@ fn hex(name: &str, body: &str) -> Vec<u8> {
 
 /// The tests of listings, without white space.
 fn sources() -> String {
-    let sources = [include_str!("listed_clients.rs"), include_str!("listed_servers.rs")].concat();
+    let sources = [
+        include_str!("listed_clients.rs"),
+        include_str!("listed_events.rs"),
+        include_str!("listed_servers.rs"),
+    ]
+    .concat();
     sources.split_whitespace().collect()
 }
 

@@ -2,7 +2,7 @@
 //! package in `python/` with the code that is generated for it.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -68,7 +68,7 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    fn start(name: &str, endpoint: &str) -> Self {
+    pub(crate) fn start(name: &str, endpoint: &str) -> Self {
         Self::with(name, endpoint, &[])
     }
 
@@ -102,6 +102,12 @@ impl Script {
         Self { child, lines, complaints: Some(complaints), _watchdog: watchdog }
     }
 
+    /// Writes a line to what the script reads.
+    pub(crate) fn say(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("the stream is piped");
+        writeln!(input, "{line}").expect("the script reads");
+    }
+
     /// Returns the next line that the script prints.
     pub(crate) fn line(&mut self) -> String {
         match self.lines.recv_timeout(TIMEOUT) {
@@ -111,6 +117,11 @@ impl Script {
                 panic!("the script prints no further line ({error}):\n{complaints}");
             }
         }
+    }
+
+    /// Returns the next line that the script prints within a time, if there is one.
+    pub(crate) fn line_within(&mut self, time: Duration) -> Option<String> {
+        self.lines.recv_timeout(time).ok()
     }
 
     /// Kills the script, and returns what it has written to standard error.

@@ -40,7 +40,7 @@ impl Case {
     fn with(clients: impl IntoIterator<Item = Client>, set: impl FnOnce(CurveServer) -> CurveServer) -> Self {
         let access = Access::new(clients).unwrap();
         let server = set(CurveServer::new(generate().unwrap()).access(access.clone()));
-        Self { server, access, admission: Admission::new(KEY) }
+        Self { server, access, admission: Admission::new(KEY, Source::Local) }
     }
 
     /// Looks once, as the connection does for each message.

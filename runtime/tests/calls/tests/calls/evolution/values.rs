@@ -33,7 +33,7 @@ impl<R> Desk<R> {
 }
 
 /// What one version decodes from a value that the other has encoded.
-struct Crossing<R> {
+pub(super) struct Crossing<R> {
     as_parameter: Result<R, Status>,
     as_answer: Result<R, Status>,
 }
@@ -41,14 +41,14 @@ struct Crossing<R> {
 impl<R: Debug + PartialEq> Crossing<R> {
     /// Checks that the value was the same in both directions.
     #[track_caller]
-    fn is(self, expected: R) {
+    pub(super) fn is(self, expected: R) {
         assert_eq!(self.as_parameter.as_ref(), Ok(&expected));
         assert_eq!(self.as_answer, Ok(expected));
     }
 
     /// Checks that the value was refused in both directions, for the same reason.
     #[track_caller]
-    fn both_are_refused(self, reason: &str) {
+    pub(super) fn both_are_refused(self, reason: &str) {
         // The path in the message continues where the reason starts with one.
         let separator = if reason.starts_with("field `") { ": " } else { "." };
         self.parameter_is_refused(&format!("row{separator}{reason}"));
@@ -80,7 +80,7 @@ macro_rules! reader {
             }
         }
 
-        async fn $name(row: $writer::Row) -> Crossing<$reader::Row> {
+        pub(super) async fn $name(row: $writer::Row) -> Crossing<$reader::Row> {
             let desk = Desk::with(None);
             let server = serve([$reader::RowsServer::from_arc(Arc::clone(&desk))]);
             let client = $writer::RowsClient::connect(server).await.unwrap();
@@ -263,6 +263,22 @@ pub(super) fn put_an_alias_in_the_place_of_a_type() {
     on_one_thread(async {
         let older = old::Row::PutAlias { symbol: text("ACME"), prices: vec![1, 2] };
         let newer = new::Row::PutAlias { symbol: text("ACME"), prices: vec![1, 2] };
+        old_reads(newer.clone()).await.is(older.clone());
+        new_reads(older).await.is(newer);
+    });
+}
+
+#[test]
+pub(super) fn move_a_type_out_of_another_and_into_one() {
+    on_one_thread(async {
+        let older = old::Row::MoveType {
+            inside: old::OldOuter { part: old::OldOuterPart { kind: old::OldOuterKind::First } },
+            outside: old::Outside { text: text("ACME") },
+        };
+        let newer = new::Row::MoveType {
+            inside: new::Outer { part: new::Part { kind: new::PartKind::First } },
+            outside: new::OuterOutside { text: text("ACME") },
+        };
         old_reads(newer.clone()).await.is(older.clone());
         new_reads(older).await.is(newer);
     });

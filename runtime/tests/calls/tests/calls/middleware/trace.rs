@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
+use zsvc::Code;
 use zsvc::middleware::Tracing;
 use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::{ProbeClient, Route};
 
+use crate::relay::Relay;
 use crate::support::{ANY_PORT, Running, on_one_thread};
 
 /// A span with its fields.
@@ -169,6 +172,24 @@ fn an_invalid_trace_starts_a_new_one() {
 }
 
 #[test]
+fn a_span_records_that_its_handler_is_out_of_time() {
+    captured(|spans| async move {
+        let server = server(None);
+        let relay = Relay::to(server.endpoint());
+        let probe = ProbeClient::connect(relay.endpoint()).await.unwrap();
+        let deaf = async {
+            server.journal.has("a began").await;
+            // The client's cancellation does not reach the server.
+            relay.turn_deaf();
+        };
+        let (result, ()) = tokio::join!(probe.hold("a").deadline(Duration::from_secs(1)), deaf);
+        assert_eq!(result.unwrap_err().code(), Code::DeadlineExceeded);
+        server.journal.has("a dropped").await;
+        assert_eq!(spans.one("handle", "hold").get("ending"), "deadline_exceeded");
+    });
+}
+
+#[test]
 fn spans_record_how_calls_end() {
     captured(|spans| async move {
         let server = server(None);
@@ -185,9 +206,10 @@ fn spans_record_how_calls_end() {
             assert_eq!(ended("fail"), "not_found");
             assert_eq!(ended("blow_up"), "internal");
             assert_eq!(ended("count"), "ok");
-            assert_eq!(ended("hold_briefly"), "deadline_exceeded");
             assert_eq!(spans.one(name, "refuse").get("error"), "declared: refused flatly");
         }
+        // At the server, the cancellation may come before its own deadline.
+        assert_eq!(spans.one("call", "hold_briefly").get("ending"), "deadline_exceeded");
         let mut stream = probe.hold_stream("b").await.unwrap();
         assert_eq!(stream.next().await, Some(Ok(0)));
         drop(stream);

@@ -1,13 +1,17 @@
-//! [`Tokens`]: who makes a call, by the token that comes with it. Surrounds all middleware, so that it sees only calls that may be made.
+//! [`Tokens`]: who makes a call, by the token that comes with it. Comes before the queue of calls, and so before all middleware: a call whose
+//! client is not known yet takes no place of those that run, and holds up nothing but itself.
 
-use std::sync::Arc;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::auth::{Authenticator, Claim, Grant, MAX_TOKEN_BYTES};
-use crate::dispatch::{HandlerLayer, Handling, Incoming, Service};
+use tokio::time::timeout_at;
+
+use super::incoming::Incoming;
+use crate::auth::{Asker, Authenticator, Claim, MAX_TOKEN_BYTES};
 use crate::metadata::Metadata;
-use crate::method::MethodKind;
-use crate::session::server::{Answer, check_roles};
-use crate::status::{Cause, Code, Failure, Status};
+use crate::session::server::check_roles;
+use crate::source::Source;
+use crate::status::{Cause, Code, Status};
 
 /// Name of the metadata that carries a token.
 pub(crate) const AUTHORIZATION: &str = "authorization";
@@ -17,75 +21,93 @@ pub(crate) struct Tokens {
     authenticator: Authenticator,
     /// Whether roles decide who may call.
     checks_roles: bool,
-    /// What comes after it, before the handler.
-    next: Option<Arc<dyn HandlerLayer>>,
+    /// Numbers the peers of an address.
+    peers: RandomState,
+}
+
+/// What is known at once of who makes a call.
+pub(super) enum Caller {
+    /// That is the call's identity, which may make it.
+    Known,
+    /// The call is not to be made.
+    Refused(Status),
+    /// The program is to be asked.
+    Unknown(Claim),
 }
 
 impl Tokens {
-    pub(crate) fn new(
-        authenticator: Authenticator,
-        checks_roles: bool,
-        next: Option<Arc<dyn HandlerLayer>>,
-    ) -> Self {
-        Self { authenticator, checks_roles, next }
+    pub(crate) fn new(authenticator: Authenticator, checks_roles: bool) -> Self {
+        Self { authenticator, checks_roles, peers: RandomState::new() }
     }
 
-    /// Begins the handler of a call whose client is known by now, if that client may make the call.
-    fn enter(&self, service: Arc<dyn Service>, method: usize, call: Incoming) -> Handling {
-        if self.checks_roles
-            && let Err(why) = check_roles(call.method(), call.identity())
-        {
-            return Handling::refused(why);
-        }
-        match &self.next {
-            None => Handling::by(&*service, method, call),
-            Some(next) => Arc::clone(next).surround(service, method, call),
-        }
-    }
-
-    async fn ask(
-        self: Arc<Self>,
-        claim: Claim,
-        service: Arc<dyn Service>,
-        method: usize,
-        mut call: Incoming,
-    ) -> Answer {
-        let (counters, is_one_way) = (call.counters(), call.method().kind() == MethodKind::OneWay);
-        let entered = match self.authenticator.ask(claim).await {
-            Ok(grant) => {
-                call.set_identity(Some(grant.identity().clone()));
-                self.enter(service, method, call).begin()
-            }
-            Err(why) => Err(refusal(why)),
+    /// Returns who makes a call, as far as that is known without asking.
+    pub(super) fn caller(&self, call: &mut Incoming) -> Caller {
+        let grant = match token(call.metadata()) {
+            None => None,
+            Some(Err(why)) => return Caller::Refused(refusal(why)),
+            Some(Ok(token)) => match self.authenticator.remembered_of(token) {
+                None => return Caller::Unknown(Claim::of_token(token)),
+                grant => grant,
+            },
         };
-        match entered {
-            Ok(handler) => handler.await,
-            Err(why) => {
-                if is_one_way {
-                    counters.count_refused_one_way();
-                } else {
-                    counters.count_refused();
-                }
-                Answer::Failure(Failure::Status(why))
-            }
+        if let Some(grant) = grant {
+            call.set_identity(Some(grant.identity().clone()));
         }
+        self.check(call).map_or_else(Caller::Refused, |()| Caller::Known)
+    }
+
+    /// Asks who makes a call, up to its deadline.
+    ///
+    /// # Errors
+    /// The status that the call ends with, which was not sent.
+    pub(super) async fn ask(&self, claim: Claim, call: &mut Incoming) -> Result<(), Status> {
+        let place = Source::of(call.peer_address());
+        let asker = Asker { place, peer: self.peers.hash_one(call.peer_id().connection()) };
+        let asking = self.authenticator.ask(claim, asker);
+        let told = match call.deadline() {
+            None => asking.await,
+            Some(deadline) => timeout_at(deadline, asking).await.unwrap_or_else(|_| Err(late())),
+        };
+        call.set_identity(Some(told.map_err(refusal)?.identity().clone()));
+        self.check(call)
+    }
+
+    /// Reports whether a client may make a call.
+    fn check(&self, call: &Incoming) -> Result<(), Status> {
+        if !self.checks_roles {
+            return Ok(());
+        }
+        check_roles(call.method(), call.identity()).map_err(Status::not_sent)
     }
 }
 
-impl HandlerLayer for Tokens {
-    fn surround(self: Arc<Self>, service: Arc<dyn Service>, method: usize, mut call: Incoming) -> Handling {
-        let claim = match token(call.metadata()) {
-            None => return self.enter(service, method, call),
-            Some(Err(why)) => return Handling::refused(refusal(why)),
-            Some(Ok(token)) => Claim::of_token(token),
-        };
-        if let Some(grant) = self.authenticator.remembered(&claim) {
-            call.set_identity(Some(Grant::identity(&grant).clone()));
-            return self.enter(service, method, call);
-        }
-        // What the client sends meanwhile must find its stream.
-        call.open_streams();
-        Handling::of(self.ask(claim, service, method, call))
+/// Returns the status of a call whose time was up before it was known who makes it.
+fn late() -> Status {
+    Status::deadline_exceeded("the deadline passed while it was found out who makes the call")
+        .caused_by(Cause::Deadline)
+}
+
+/// Calls of which it is known by now who makes them, until the main driver takes them.
+pub(super) struct Known<T>(Mutex<Vec<T>>);
+
+impl<T> Known<T> {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::default()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<T>> {
+        // Nothing panics while the lock is held but for lack of memory; the list is whole in any case.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a call. The main driver is to be notified after that.
+    pub(super) fn push(&self, call: T) {
+        self.lock().push(call);
+    }
+
+    /// Takes all of them, in the order in which they came.
+    pub(super) fn take(&self) -> Vec<T> {
+        std::mem::take(&mut *self.lock())
     }
 }
 
