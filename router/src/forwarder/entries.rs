@@ -1,0 +1,309 @@
+//! What a forwarder knows of callers, workers, services and the calls between them. The tables are in [`super::Forwarder`].
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use zsvc_proto::id_map::IdMap;
+use zsvc_proto::session::client::OutlierDetection;
+use zsvc_proto::wire::Outbox;
+
+use super::line::Line;
+use super::liveness::Signs;
+use super::one_way::OneWays;
+use super::placing::Ask;
+use super::slab::Key;
+use crate::quota::Taken;
+use crate::rights::Rights;
+
+/// The key of a caller.
+pub type CallerKey<H> = Key<Caller<H>>;
+/// The key of a worker.
+pub type WorkerKey<H> = Key<Worker<H>>;
+/// The key of a call. Its number is the call's id at the worker.
+pub(super) type FlightKey<H> = Key<Flight<H>>;
+
+/// A peer that makes calls: one client, or one of those behind a device.
+#[derive(Debug)]
+pub struct Caller<H> {
+    /// What is told that there is something to send.
+    pub(super) handle: H,
+    pub(super) outbox: Outbox,
+    /// Whether the owner was told of something to send, and has not taken all of it since.
+    pub(super) is_listed: bool,
+    /// Its calls in flight, by the ids that it gave them.
+    pub(super) calls: IdMap<u64, FlightKey<H>>,
+    /// Number of its calls that wait for a worker, one-way ones included.
+    pub(super) queued: usize,
+    /// Bytes of these, and of what it has streamed to them.
+    pub(super) queued_bytes: usize,
+    /// Bytes of its events that are under way: those of its calls that publish one.
+    pub(super) publishing: usize,
+    /// Number of pings that it has not answered. They are sent once it is to prove that it has read everything.
+    pub(super) pings: u32,
+    pub(super) signs: Signs,
+    /// Bytes of items that workers may send to all of its calls together, without its outbox.
+    pub(super) under_way: i64,
+    /// Calls whose credit is kept back, since too much waits to be written to the caller.
+    pub(super) stalled: Vec<FlightKey<H>>,
+    /// Index of its realm.
+    pub(super) realm: usize,
+    pub(super) rights: Arc<Rights>,
+    pub(super) address: Option<SocketAddr>,
+    /// The worker that gets all its calls, of the router's own connection for that.
+    pub(super) bound_for: Option<WorkerKey<H>>,
+}
+
+/// A peer that answers calls.
+#[derive(Debug)]
+pub struct Worker<H> {
+    /// What people call it, in messages and logs.
+    pub(super) name: String,
+    pub(super) handle: H,
+    pub(super) outbox: Outbox,
+    pub(super) is_listed: bool,
+    pub(super) state: WorkerState,
+    /// When it came up. `None` before it has for the first time.
+    pub(super) up_since: Option<Instant>,
+    /// Whether it is to get no new calls, by [`super::Forwarder::drain_worker`].
+    pub(super) is_draining: bool,
+    /// Index of its realm.
+    pub(super) realm: usize,
+    /// Indices of its services.
+    pub(super) services: Vec<usize>,
+    /// Which of them is looked at first, the next time there is room.
+    pub(super) turn: usize,
+    /// Number of calls that it takes at a time.
+    pub(super) capacity: u32,
+    /// The number by which it draws for keys.
+    pub(super) seed: u64,
+    pub(super) in_flight: u32,
+    pub(super) health: OutlierDetection,
+    pub(super) one_ways: OneWays,
+    pub(super) signs: Signs,
+    /// Whether it was asked for a sign of life, and has given none for too long.
+    pub(super) is_silent: bool,
+    /// The number of its life, once it has told it.
+    pub(super) instance: Option<u64>,
+    /// Calls whose credit is kept back, since too much waits to be written to the worker.
+    pub(super) stalled: Vec<FlightKey<H>>,
+}
+
+/// Whether a worker can be reached, and wants calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerState {
+    /// There is no connection.
+    Down,
+    /// Takes calls.
+    Up,
+    /// Has said that it goes away, and finishes what it has.
+    GoingAway,
+}
+
+/// A call between its caller and a worker.
+#[derive(Debug)]
+pub(super) struct Flight<H> {
+    pub(super) caller: CallerKey<H>,
+    /// The id that its caller gave it; 0 for a one-way call.
+    pub(super) caller_id: u64,
+    /// Index of its service.
+    pub(super) service: usize,
+    /// The hash of the key that it goes by, if its method has one.
+    pub(super) shard: Option<u64>,
+    pub(super) place: Place<H>,
+    /// When its caller no longer waits.
+    pub(super) deadline: Option<Instant>,
+    /// Bytes of items that its caller may still send. Below zero by the last item.
+    pub(super) up: i64,
+    /// Bytes of items that its worker may still send.
+    pub(super) down: i64,
+    /// Bytes of credit of the worker that its caller was not told yet.
+    pub(super) up_kept: u64,
+    /// Bytes of credit of the caller that the worker was not told yet.
+    pub(super) down_kept: u64,
+    /// The credit that its record is to have in place of what its caller has written; taken once the record is passed on.
+    pub(super) first_credit: Option<u64>,
+    /// Whether it is among those of its worker whose credit is kept back.
+    pub(super) waits_for_worker: bool,
+    /// Whether it is among those of its caller whose credit is kept back.
+    pub(super) waits_for_caller: bool,
+    /// Bytes of response metadata that were passed on.
+    pub(super) metadata: usize,
+    /// Whether its caller's stream has ended.
+    pub(super) has_ended: bool,
+    /// Bytes that it counts for as an event that is published; 0 for any other call.
+    pub(super) publishing: usize,
+    /// Its place among the calls that its caller may have in flight.
+    #[expect(dead_code, reason = "it counts until the call is dropped")]
+    pub(super) taken: Option<Taken>,
+}
+
+/// The worker that a call waits for, if it may not be any: [`Key::none`] while there is none that it could be.
+pub(super) type Target<H> = Option<WorkerKey<H>>;
+
+/// Where a call is.
+#[derive(Debug)]
+pub(super) enum Place<H> {
+    /// Nowhere: it is on its way from one place to another.
+    Nowhere,
+    /// Waiting for any worker, or for [one](Target), until then.
+    Queued { records: Box<Outbox>, until: Instant, target: Target<H> },
+    /// Its record is in the outbox of this worker, or was sent to it.
+    At(WorkerKey<H>),
+}
+
+/// A service, and who answers its calls.
+#[derive(Debug)]
+pub(super) struct Service<H> {
+    /// `package.Service`
+    pub(super) name: Box<str>,
+    /// Index of its realm.
+    pub(super) realm: usize,
+    /// Workers of each group that has any, the first group first. A later one gets calls only while none of those before can be reached.
+    pub(super) groups: Vec<Group<H>>,
+    /// Whether workers of it are looked for, so that its calls wait though there is none.
+    pub(super) is_expected: bool,
+    /// Calls that wait. The first lines are those of calls that any worker may have; there are others while calls wait for one.
+    pub(super) lines: Vec<Lines<H>>,
+    /// Which of the lines is looked at first, the next time.
+    pub(super) turn: usize,
+}
+
+/// Calls of a service that wait for the same workers.
+#[derive(Debug)]
+pub(super) struct Lines<H> {
+    pub(super) target: Target<H>,
+    /// Calls that wait for an answer.
+    pub(super) calls: Line<H>,
+    /// One-way calls, which wait for other room than those that are answered: neither hold up the others.
+    pub(super) one_ways: Line<H>,
+}
+
+/// A part of the router whose callers see its workers, and no others.
+#[derive(Debug)]
+pub(super) struct Realm {
+    pub(super) name: Box<str>,
+    /// Index of a service by its name.
+    pub(super) services: IdMap<Box<[u8]>, usize>,
+    /// Index of the realm of workers that stand in for those of this one, if there are some.
+    pub(super) relay: Option<usize>,
+}
+
+/// Workers that stand in for each other.
+#[derive(Debug)]
+pub(super) struct Group<H> {
+    pub(super) number: u8,
+    pub(super) workers: Vec<WorkerKey<H>>,
+}
+
+/// A worker that is to be added: what it answers, and how much.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewWorker {
+    /// What people call it.
+    pub name: String,
+    /// Names of its services: `package.Service`.
+    pub services: Vec<String>,
+    /// Number of calls that it takes at a time. Past it, calls wait.
+    pub capacity: u32,
+    /// Its group: 0 for those that get calls, 1 and up for those that stand by until no worker of the groups before can be reached.
+    pub standby: u8,
+    /// The name of its realm; empty for the one without a name.
+    pub realm: String,
+}
+
+impl Realm {
+    pub(super) fn new(name: &str) -> Self {
+        Self { name: name.into(), services: IdMap::default(), relay: None }
+    }
+}
+
+impl<H> Worker<H> {
+    /// Reports whether it can be reached, and is to get calls.
+    pub(super) fn is_live(&self) -> bool {
+        self.state == WorkerState::Up && !self.is_draining && !self.is_silent
+    }
+
+    /// Reports whether it has proved to have read all one-way calls, or can't any more.
+    pub(super) fn has_read(&self) -> bool {
+        self.state == WorkerState::Down || self.is_silent || self.one_ways.is_read()
+    }
+
+    /// Returns for how long it has been up.
+    pub(super) fn up_for(&self, now: Instant) -> Duration {
+        super::balance::time_since(self.up_since, now)
+    }
+}
+
+impl<H> Service<H> {
+    pub(super) fn new(name: &str, realm: usize) -> Self {
+        Self {
+            name: name.into(),
+            realm,
+            groups: Vec::new(),
+            is_expected: false,
+            lines: vec![Lines::new(None)],
+            turn: 0,
+        }
+    }
+
+    /// Returns the line of calls that wait for the same, which is added if need be.
+    pub(super) fn line(&mut self, target: Target<H>, ask: Ask) -> &mut Line<H> {
+        let index = self.lines.iter().position(|lines| lines.target == target).unwrap_or_else(|| {
+            self.lines.push(Lines::new(target));
+            self.lines.len() - 1
+        });
+        self.lines[index].line(ask)
+    }
+
+    /// Returns the number of calls that wait for the same.
+    pub(super) fn waiting_for(&self, target: Target<H>, ask: Ask) -> usize {
+        let lines = self.lines.iter().find(|lines| lines.target == target);
+        lines.map_or(0, |lines| match ask {
+            Ask::Answer => lines.calls.waiting,
+            Ask::OneWay => lines.one_ways.waiting,
+        })
+    }
+
+    /// Forgets lines in which no call waits any more.
+    pub(super) fn forget_empty_lines(&mut self) {
+        self.lines.retain(|lines| lines.target.is_none() || lines.waiting() > 0);
+    }
+
+    /// Returns the number of calls that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lines.iter().map(Lines::waiting).sum()
+    }
+
+    pub(super) fn add(&mut self, group: u8, worker: WorkerKey<H>) {
+        let at = match self.groups.binary_search_by_key(&group, |group| group.number) {
+            Ok(at) => at,
+            Err(at) => {
+                self.groups.insert(at, Group { number: group, workers: Vec::new() });
+                at
+            }
+        };
+        self.groups[at].workers.push(worker);
+    }
+
+    pub(super) fn remove(&mut self, worker: WorkerKey<H>) {
+        self.groups.iter_mut().for_each(|group| group.workers.retain(|other| *other != worker));
+        self.groups.retain(|group| !group.workers.is_empty());
+    }
+}
+
+impl<H> Lines<H> {
+    fn new(target: Target<H>) -> Self {
+        Self { target, calls: Line::new(), one_ways: Line::new() }
+    }
+
+    fn line(&mut self, ask: Ask) -> &mut Line<H> {
+        match ask {
+            Ask::Answer => &mut self.calls,
+            Ask::OneWay => &mut self.one_ways,
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.calls.waiting + self.one_ways.waiting
+    }
+}

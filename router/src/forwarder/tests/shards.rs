@@ -1,0 +1,205 @@
+//! Calls with equal keys go to the same worker, whatever becomes of the others.
+
+use std::collections::BTreeMap;
+
+use zsvc_proto::status::Status;
+
+use super::world::{World, call_of, error, one_way, reply};
+use crate::forwarder::{Limits, ShardKey};
+
+const WORKERS: [&str; 4] = ["a", "b", "d", "e"];
+/// Number of keys that are looked at.
+const KEYS: u16 = 200;
+
+fn key(method: &str, number: u16, parameter: &str) -> ShardKey {
+    ShardKey { method: method.to_owned(), number, parameter: parameter.to_owned() }
+}
+
+/// A caller `c`, workers of a capacity, and methods that are spread by a key: `p.S/m` by its second parameter, `p.S/n` and `p.S/note` by
+/// their first.
+fn keyed(capacity: u32) -> World {
+    let mut world = World::with(Limits::default());
+    world.forwarder.set_shards([key("p.S/m", 2, "key"), key("p.S/n", 1, "key"), key("p.S/note", 1, "key")]);
+    world.caller("c");
+    for worker in WORKERS {
+        world.worker(worker, capacity, 0);
+    }
+    world
+}
+
+/// The parameters of `p.S/m`: a list, and a key.
+fn parameters(key: u16) -> Vec<u8> {
+    let [high, low] = key.to_be_bytes();
+    vec![0x92, 0x92, 1, 0xa1, b'x', 0xcd, high, low]
+}
+
+/// Returns the one worker that is told something, and the first line of it.
+fn told(world: &mut World) -> (&'static str, String) {
+    let told = WORKERS.map(|worker| (worker, world.told(worker).into_iter().next()));
+    let mut told = told.into_iter().filter_map(|(worker, line)| Some((worker, line?)));
+    let first = told.next().expect("a worker is told of it");
+    assert_eq!(told.next(), None);
+    first
+}
+
+/// Returns the worker that gets a call, which is answered.
+fn worker_of(world: &mut World, method: &str, body: &[u8]) -> &'static str {
+    world.says("c", &[call_of(1, method, body)]);
+    let (worker, line) = told(world);
+    let number = line.split(['#', ' ']).nth(2).and_then(|number| number.parse().ok());
+    world.says(worker, &[reply(world.id(number.expect("the number of a call")), "")]);
+    world.told("c");
+    worker
+}
+
+/// Returns who has each key.
+fn owners(world: &mut World) -> BTreeMap<u16, &'static str> {
+    (0..KEYS).map(|key| (key, worker_of(world, "p.S/m", &parameters(key)))).collect()
+}
+
+#[test]
+fn equal_keys_go_to_the_same_worker_in_every_form_and_method() {
+    let mut world = keyed(10);
+    let before = owners(&mut world);
+    for worker in WORKERS {
+        let share = before.values().filter(|owner| **owner == worker).count();
+        assert!(share > usize::from(KEYS) / 8, "{worker} has {share}");
+    }
+    assert_eq!(owners(&mut world), before);
+    for (key, owner) in before {
+        let [high, low] = key.to_be_bytes();
+        let by_name = [0x82, 0xa3, b'k', b'e', b'y', 0xce, 0, 0, high, low, 0xa1, b'x', 0xc0];
+        assert_eq!(worker_of(&mut world, "p.S/m", &by_name), owner);
+        assert_eq!(worker_of(&mut world, "p.S/n", &[0x91, 0xd1, high, low]), owner);
+        world.says("c", &[one_way(&[0x91, 0xcd, high, low])]);
+        assert_eq!(told(&mut world).0, owner);
+    }
+}
+
+#[test]
+fn a_worker_that_goes_moves_its_own_keys_alone_and_gets_them_back() {
+    let mut world = keyed(10);
+    let before = owners(&mut world);
+    let is_moved = |world: &mut World, gone: &str| {
+        let after = owners(world);
+        assert!(after.values().all(|owner| *owner != gone), "it gets calls");
+        before.iter().all(|(key, owner)| *owner == gone || after[key] == *owner)
+    };
+    world.down("b");
+    assert!(is_moved(&mut world, "b"));
+    world.up("b");
+    world.told("b");
+    assert_eq!(owners(&mut world), before, "though it starts slowly");
+    let now = world.now;
+    world.forwarder.drain_worker(world.worker_key("e"), true, now);
+    assert!(is_moved(&mut world, "e"));
+    world.forwarder.drain_worker(world.worker_key("e"), false, now);
+    assert_eq!(owners(&mut world), before);
+    world.leaves("a");
+    assert!(is_moved(&mut world, "a"));
+}
+
+#[test]
+fn a_worker_that_is_ejected_has_no_keys_until_it_is_tried() {
+    let mut world = keyed(10);
+    let before = owners(&mut world);
+    let (key, owner) = before.iter().next().map(|(key, owner)| (*key, *owner)).unwrap();
+    for number in 0..5 {
+        world.says("c", &[call_of(1, "p.S/m", &parameters(key))]);
+        assert_eq!(told(&mut world).0, owner);
+        let id = world.id(usize::from(KEYS) + 1 + number);
+        world.says(owner, &[error(id, &Status::unavailable("it is ill"))]);
+        world.told("c");
+    }
+    let after = owners(&mut world);
+    assert!(before.iter().all(|(key, was)| (*was == owner) != (after[key] == *was)));
+    world.passes(std::time::Duration::from_secs(5));
+    assert_eq!(owners(&mut world), before);
+}
+
+#[test]
+fn calls_wait_for_their_worker_and_hold_up_no_others() {
+    let mut world = keyed(1);
+    let before = owners(&mut world);
+    let of = |owner: &'static str| before.iter().filter(move |(_, it)| **it == owner).map(|(key, _)| *key);
+    let (mine, other) = (of("a").take(3).collect::<Vec<_>>(), of("b").next().unwrap());
+    let calls: Vec<_> = (1..).zip(&mine).map(|(id, key)| call_of(id, "p.S/m", &parameters(*key))).collect();
+    world.says("c", &calls);
+    let first = usize::from(KEYS) + 1;
+    assert_eq!((world.told("a").len(), world.forwarder.queued()), (1, 2));
+    world.says("c", &[call_of(4, "p.S/m", &parameters(other)), call_of(5, "p.S/else", &[])]);
+    assert_eq!(world.told("b").len(), 1, "it has room");
+    let (other_worker, _) = told(&mut world);
+    assert!(["d", "e"].contains(&other_worker), "so have others, for calls without a key");
+    world.says("a", &[reply(world.id(first), "")]);
+    assert_eq!((world.told("a").len(), world.forwarder.queued()), (1, 1));
+    // The last one goes to the worker that has its key once `a` is gone, as soon as that has room.
+    world.down("a");
+    world.says("b", &[reply(world.id(first + 1), "")]);
+    world.says(other_worker, &[reply(world.id(first + 2), "")]);
+    let (worker, line) = told(&mut world);
+    assert!(worker != "a" && line.starts_with("call"), "{worker}: {line}");
+    assert_eq!(world.forwarder.queued(), 0);
+}
+
+/// Calls without a key, which any worker may have, never end here.
+#[test]
+fn calls_with_a_key_and_calls_without_take_turns() {
+    let mut world = World::with(Limits::default());
+    world.forwarder.set_shards([key("p.S/n", 1, "key")]);
+    world.caller("c");
+    world.caller("d");
+    world.worker("a", 1, 0);
+    world.says("c", &(1..=10).map(|id| call_of(id, "p.S/else", b"any")).collect::<Vec<_>>());
+    world.says("d", &[call_of(1, "p.S/n", &[0x91, 0x07]), call_of(2, "p.S/n", &[0x91, 0x07])]);
+    let mut begun = Vec::new();
+    for number in 1..=12 {
+        let [line] = &world.told("a")[..] else { panic!("one call after the other") };
+        begun.push(line.ends_with("any"));
+        world.says("a", &[reply(world.id(number), "")]);
+    }
+    assert_eq!(world.forwarder.queued(), 0);
+    assert_eq!(begun.iter().filter(|is_any| **is_any).count(), 10);
+    assert_eq!(begun.iter().take(5).filter(|is_any| !**is_any).count(), 2, "{begun:?}");
+}
+
+#[test]
+fn calls_wait_for_a_worker_where_there_is_none_and_the_first_one_gets_them() {
+    let mut world = keyed(10);
+    for worker in WORKERS {
+        world.down(worker);
+    }
+    world.says("c", &(1..=8).map(|id| call_of(id, "p.S/m", &parameters(1))).collect::<Vec<_>>());
+    assert_eq!(world.forwarder.queued(), 8);
+    world.up("d");
+    assert_eq!((world.told("d").len(), world.forwarder.queued()), (8, 0));
+}
+
+#[test]
+fn a_key_that_can_not_be_read_is_refused_and_not_sent() {
+    let mut world = keyed(10);
+    let too_far = [&[0x92, 0xdd, 0, 1, 0, 0][..], &vec![0xc0; 65_536], &[5]].concat();
+    let too_long = [&[0x92, 0xc0, 0xc5, 0xff, 0xff][..], &vec![7; 65_535]].concat();
+    let bodies: [&[u8]; 9] = [
+        b"",
+        &[0xc0],
+        &[0x91, 1],
+        &[0x92, 1, 0xc0],
+        &[0x92, 1, 0x90],
+        &[0x92, 0xdd, 0xff, 0xff, 0xff, 0xff, 1],
+        &[0x81, 0xa1, b'x', 1],
+        &too_far,
+        &too_long,
+    ];
+    for body in bodies {
+        world.says("c", &[call_of(1, "p.S/m", body)]);
+        assert_eq!(world.told("c"), ["error 1 InvalidArgument NotSent"]);
+    }
+    assert_eq!((world.forwarder.counters().refused, world.forwarder.calls()), (9, 0));
+    world.says("c", &[one_way(&[0x90])]);
+    assert_eq!(world.forwarder.counters().dropped_one_way, 1);
+    assert!(WORKERS.iter().all(|worker| world.told(worker).is_empty()), "nothing is sent");
+    // Of a method without a key, a body is not looked at.
+    world.says("c", &[call_of(1, "p.S/else", &[0xc1])]);
+    assert!(told(&mut world).1.starts_with("call"));
+}
