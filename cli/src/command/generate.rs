@@ -110,6 +110,7 @@ fn no_folder(report: Report) -> Outcome {
 fn one(setting: &Setting, out: &Path, options: &Options, target: Target) -> Result<Outcome, Outcome> {
     let (schema, sources) = setting.compile(&setting.files()?, &setting.levels(Levels::of_check()))?;
     let choices = options.resolve(&schema).map_err(|error| {
+        let error = error.located(&sources);
         target.report.error(&error.message(), &error.help());
         Outcome::Unusable
     })?;
@@ -142,7 +143,7 @@ fn all(setting: &Setting, project: &Project, target: Target) -> Result<Outcome, 
             Err(outcome) => *outcome,
             Ok((schema, sources)) => match output.options.resolve(schema) {
                 Ok(choices) => target.reach(schema, &choices, sources, out),
-                Err(error) => tell(&project.wrong_option(output, &error), target.report),
+                Err(error) => tell(&project.wrong_option(output, &error.located(sources)), target.report),
             },
         });
     }

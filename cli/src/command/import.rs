@@ -57,6 +57,7 @@ mod with_protox {
     use zsvc_codegen::{Freshness, freshness, reason, update};
 
     use super::{Import, Outcome, Presence, Report};
+    use crate::command::inputs::all_there;
     use crate::import::{self, Asked, Imported, Request};
 
     impl Import {
@@ -79,6 +80,7 @@ mod with_protox {
         }
 
         fn request(&self) -> Result<Request, Outcome> {
+            self.include_all_there()?;
             let mut files = Vec::new();
             for path in &self.files {
                 if path.is_dir() {
@@ -100,6 +102,13 @@ mod with_protox {
                 Presence::Explicit => import::Presence::Explicit,
             };
             Ok(Request { files, roots: self.roots(), presence })
+        }
+
+        /// Reports the first folder of `-I` that is none.
+        fn include_all_there(&self) -> Result<(), Outcome> {
+            let folders: Vec<String> =
+                self.include.iter().map(|folder| folder.display().to_string()).collect();
+            all_there(&folders, |folder| Path::new(folder).is_dir(), Report::default())
         }
 
         fn roots(&self) -> Vec<PathBuf> {

@@ -72,15 +72,18 @@ impl Init {
     fn tell(&self, files: &[NewFile]) {
         let about = |path: &str| match path {
             "src/lib.rs" => "  what its methods do",
+            "zsvc.toml" => "  what the command `zsvc` takes in this folder",
             path if path.starts_with("svc/") => "  what the service is",
             _ => "",
         };
         let list = files.iter().map(|file| format!("  {}{}", file.path, about(&file.path)));
         let list = list.collect::<Vec<_>>().join("\n");
         let enter = self.name.as_ref().map(|name| format!("  cd {}\n", name.display())).unwrap_or_default();
-        let text = format!(
-            "wrote\n{list}\nnext\n{enter}  cargo run                 the server\n  cargo run --bin client    a client, in another terminal\n  cargo test\n"
-        );
+        let next = "  cargo run                 the server\n  \
+                    cargo run --bin client    a client, in another terminal\n  \
+                    zsvc call greet name=Ada  the same from the shell\n  \
+                    cargo test\n";
+        let text = format!("wrote\n{list}\nnext\n{enter}{next}");
         // A closed standard output is no error, since its reader has read enough.
         let _ = io::stdout().write_all(text.as_bytes());
     }

@@ -31,7 +31,7 @@ impl File<'_> {
         let (body, said) = self.head_of(part, tag::NAME, tag::OPTIONS, options);
         let path = |tag| part.path.iter().copied().chain([tag]).collect::<Vec<i32>>();
         self.deprecated(said);
-        self.draft.line(&format!("enum {} {{", known.name));
+        self.draft.line(&format!("enum {} {{", names::last(&known.name)));
         let values = places(&path(tag::VALUE), resolved.value.len());
         let parts = self.parts(values.chain([path(tag::RESERVED_RANGE), path(tag::RESERVED_NAME)]), body);
         self.values(resolved, written, part, &parts);

@@ -146,9 +146,15 @@ impl File<'_> {
         };
         let package = package_name(&known.package, &known.file);
         let own = package_name(self.source.resolved.package(), &self.source.name);
-        let name = if package == own { known.name.clone() } else { format!("{package}.{}", known.name) };
         self.uses(&known.file);
-        name
+        if package == own { self.short(&known.name) } else { format!("{package}.{}", known.name) }
+    }
+
+    /// Returns the least that names a type of this package where the file is written.
+    pub(crate) fn short(&self, name: &str) -> String {
+        let package = package_name(self.source.resolved.package(), &self.source.name);
+        let short = self.index.short(&package, &self.around, name);
+        short.unwrap_or_else(|| format!("{package}.{name}"))
     }
 
     /// Returns the type of a map, which is repeated messages of a made-up type.

@@ -46,6 +46,8 @@ pub(crate) struct File<'a> {
     /// Where in the text everything is, by its path in the descriptor.
     spans: BTreeMap<&'a [i32], Vec<Range<usize>>>,
     pub(crate) draft: Draft,
+    /// Name of the message that is being written, after those around it; empty between declarations.
+    pub(crate) around: String,
     /// Docs of a field whose other comments are written already.
     pub(crate) pending_docs: Vec<String>,
     imports: BTreeSet<String>,
@@ -75,6 +77,7 @@ pub(crate) fn write(source: &Source, index: &Index, presence: Presence) -> Writt
         spans: spans(source, &lines),
         lines,
         draft: Draft::default(),
+        around: String::new(),
         pending_docs: Vec::new(),
         imports: BTreeSet::new(),
         notes: Vec::new(),

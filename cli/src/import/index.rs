@@ -31,6 +31,9 @@ const WELL_KNOWN: [(&str, &str); 16] = [
     ("BytesValue", "bytes?"),
 ];
 
+/// Most messages inside of each other that are written: the language takes one more, for what the innermost holds.
+const MAX_NESTED: usize = 15;
+
 /// All types, by their full names with a leading dot, as files name them.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
@@ -39,6 +42,8 @@ pub(crate) struct Index {
     oneofs: BTreeMap<String, String>,
     /// Names of services, by their full names.
     services: BTreeMap<String, String>,
+    /// The packages and names of all types in `.svc` files.
+    named: BTreeSet<(String, String)>,
 }
 
 /// A message or an enum.
@@ -47,7 +52,7 @@ pub(crate) struct Known {
     /// Name of the file that declares it.
     pub(crate) file: String,
     pub(crate) package: String,
-    /// Name in the `.svc` file.
+    /// Name in the `.svc` file, after those of the types around it.
     pub(crate) name: String,
     pub(crate) kind: Kind,
 }
@@ -65,7 +70,7 @@ pub(crate) enum Kind {
 }
 
 impl Index {
-    /// Gives every type its name. Names that are declared as such come first, so that those made for nested types give way.
+    /// Gives every type its name.
     pub(crate) fn new(sources: &Sources) -> Self {
         let mut index = Self::default();
         // By the packages of `.svc` files: one that a file without a package gets may be another's.
@@ -87,9 +92,8 @@ impl Index {
             }
         }
         for file in files() {
-            let scope = scopes.entry(package_name(file.package(), file.name())).or_default();
             for message in &file.message_type {
-                index.inside(file, &prefix(file), message, scope);
+                index.inside(file, &prefix(file), message, 1);
             }
         }
         index.find_unions(sources);
@@ -97,33 +101,30 @@ impl Index {
     }
 
     fn add(&mut self, file: &FileDescriptorProto, prefix: &str, declared: &str, name: String, kind: Kind) {
+        self.named.insert((package_name(file.package(), file.name()), name.clone()));
         let known = Known { file: file.name().to_owned(), package: file.package().to_owned(), name, kind };
         self.types.insert(format!("{prefix}.{declared}"), known);
     }
 
-    /// Names what is declared inside a message.
-    fn inside(
-        &mut self,
-        file: &FileDescriptorProto,
-        prefix: &str,
-        message: &DescriptorProto,
-        scope: &mut Scope,
-    ) {
+    /// Names what is declared inside a message, which is inside of `depth` others, itself included.
+    fn inside(&mut self, file: &FileDescriptorProto, prefix: &str, message: &DescriptorProto, depth: usize) {
+        let mut scope = Scope::default();
         let full = format!("{prefix}.{}", message.name());
         let Some(outer) = self.types.get(&full).map(|known| known.name.clone()) else { return };
-        for inner in message.nested_type.iter().filter(|inner| !is_map_entry(inner)) {
-            let name = scope.add(&names::nested(&outer, &names::pascal(inner.name())));
+        let nested = message.nested_type.iter().filter(|inner| !is_map_entry(inner) && depth < MAX_NESTED);
+        for inner in nested {
+            let name = names::nested(&outer, &scope.add(&names::pascal(inner.name())));
             self.add(file, &full, inner.name(), name, Kind::Struct);
-            self.inside(file, &full, inner, scope);
+            self.inside(file, &full, inner, depth + 1);
         }
         for inner in &message.enum_type {
-            let name = scope.add(&names::nested(&outer, &names::pascal(inner.name())));
+            let name = names::nested(&outer, &scope.add(&names::pascal(inner.name())));
             self.add(file, &full, inner.name(), name, kind(inner));
         }
-        for (place, oneof) in
-            message.oneof_decl.iter().enumerate().filter(|(place, _)| is_real(message, *place))
-        {
-            let name = scope.add(&names::nested(&outer, &names::pascal(oneof.name())));
+        for place in written_oneofs(message).into_keys() {
+            let oneof = &message.oneof_decl[place];
+            let name = names::nested(&outer, &scope.add(&names::pascal(oneof.name())));
+            self.named.insert((package_name(file.package(), file.name()), name.clone()));
             self.oneofs.insert(format!("{full}.{place}"), name);
         }
     }
@@ -148,6 +149,22 @@ impl Index {
 
     pub(crate) fn get(&self, full: &str) -> Option<&Known> {
         self.types.get(full)
+    }
+
+    /// Returns the least that names a type of the same package inside of a type: without the names of the types around both,
+    /// unless a nearer type has the first of the words that are left. `None` if there is nothing but its full name.
+    pub(crate) fn short(&self, package: &str, around: &str, name: &str) -> Option<String> {
+        let outer: Vec<&str> = around.split('.').filter(|word| !word.is_empty()).collect();
+        let words: Vec<&str> = name.split('.').collect();
+        let common = outer.iter().zip(&words).take_while(|(one, other)| one == other).count();
+        let is_hidden = |start: usize| {
+            (start + 1..=outer.len()).any(|depth| {
+                let nearer = format!("{}.{}", outer[..depth].join("."), words[start]);
+                self.named.contains(&(package.to_owned(), nearer))
+            })
+        };
+        let start = (0..=common.min(words.len() - 1)).rev().find(|start| !is_hidden(*start))?;
+        Some(words[start..].join("."))
     }
 
     /// Returns the name of a service.
@@ -177,18 +194,21 @@ pub(crate) fn is_map_entry(message: &DescriptorProto) -> bool {
     message.options.as_ref().is_some_and(protox::prost_reflect::prost_types::MessageOptions::map_entry)
 }
 
-/// Reports whether a `oneof` is written, and not made for an `optional` field of proto3.
-pub(crate) fn is_real(message: &DescriptorProto, place: usize) -> bool {
-    members(message, place).any(|field| !field.proto3_optional())
-}
-
-/// Returns the members of a `oneof`.
-pub(crate) fn members(
-    message: &DescriptorProto,
-    place: usize,
-) -> impl Iterator<Item = &FieldDescriptorProto> {
-    let place = i32::try_from(place).ok();
-    message.field.iter().filter(move |field| field.oneof_index.is_some() && field.oneof_index == place)
+/// Returns the `oneof`s of a message that are written, by their places, with the least number of the members of each. Others are
+/// made for `optional` fields of proto3.
+pub(crate) fn written_oneofs(message: &DescriptorProto) -> BTreeMap<usize, i32> {
+    let mut least: BTreeMap<usize, i32> = BTreeMap::new();
+    let mut written: BTreeSet<usize> = BTreeSet::new();
+    for field in &message.field {
+        let Some(place) = field.oneof_index.and_then(|place| usize::try_from(place).ok()) else { continue };
+        let number = least.entry(place).or_insert(field.number());
+        *number = field.number().min(*number);
+        if !field.proto3_optional() {
+            written.insert(place);
+        }
+    }
+    least.retain(|place, _| written.contains(place));
+    least
 }
 
 fn kind(enumeration: &EnumDescriptorProto) -> Kind {

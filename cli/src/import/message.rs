@@ -1,11 +1,11 @@
 //! A message: a struct, or a union if it has nothing but a `oneof`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protox::prost_reflect::prost_types::{DescriptorProto, FieldDescriptorProto};
 
 use super::file::{File, Part, places};
-use super::index::{Kind, is_map_entry, is_real};
+use super::index::{Kind, is_map_entry, written_oneofs};
 use super::names::{self, Scope};
 
 /// Greatest number of a field of a struct.
@@ -40,6 +40,8 @@ pub(crate) struct Message<'m> {
     /// Numbers that are taken, of fields and reserved ones.
     numbers: BTreeSet<i32>,
     reserved: Reserved,
+    /// The `oneof`s that are written, by their places, with the least number of the members of each.
+    pub(crate) oneofs: BTreeMap<usize, i32>,
 }
 
 /// What a message or an enum reserves.
@@ -70,7 +72,8 @@ impl<'m> Message<'m> {
         let reserved = resolved.reserved_range.iter();
         numbers.extend(reserved.flat_map(|range| range.start()..range.end().min(MAX_NUMBER + 1)));
         let (scope, reserved) = (Scope::default(), Reserved::default());
-        Self { full, resolved, written, path: path.to_vec(), scope, numbers, reserved }
+        let oneofs = written_oneofs(resolved);
+        Self { full, resolved, written, path: path.to_vec(), scope, numbers, reserved, oneofs }
     }
 
     /// Finds what is reserved, beside the names that the members among some parts get.
@@ -111,7 +114,7 @@ impl<'m> Message<'m> {
 }
 
 impl File<'_> {
-    /// Writes a message, and after it what is declared inside.
+    /// Writes a message, with what is declared inside.
     pub(crate) fn message(
         &mut self,
         prefix: &str,
@@ -120,14 +123,17 @@ impl File<'_> {
         part: &Part,
     ) {
         let full = format!("{prefix}.{}", resolved.name());
-        let Some(known) = self.index.get(&full) else { return };
+        let Some(known) = self.index.get(&full) else {
+            return self.unsaid(part, "a message inside of so many others");
+        };
         let is_union = matches!(known.kind, Kind::Union);
         let options = written.options.as_ref().map_or(&[][..], |options| &options.uninterpreted_option);
         let (body, said) = self.head_of(part, tag::NAME, tag::OPTIONS, options);
         let mut message = Message::new(full, resolved, written, &part.path);
         self.deprecated(said);
         let word = if is_union { "union" } else { "struct" };
-        self.draft.line(&format!("{word} {} {{", known.name));
+        self.draft.line(&format!("{word} {} {{", names::last(&known.name)));
+        let around = std::mem::replace(&mut self.around, known.name.clone());
         let parts = self.inside(&message, body);
         message.find_reserved(&parts, is_union);
         if is_union {
@@ -137,7 +143,7 @@ impl File<'_> {
         }
         self.rest(&parts, body, part.span.end);
         self.draft.line("}");
-        self.below(&message, &parts);
+        self.around = around;
     }
 
     /// Returns the parts of a message in order. Members of a `oneof` are parts of that.
@@ -155,12 +161,11 @@ impl File<'_> {
             path.push(at);
             path
         });
-        let oneofs = (0..resolved.oneof_decl.len()).filter(|place| is_real(resolved, *place)).count();
         let paths = places(&message.path(tag::FIELD), resolved.field.len())
             .filter(is_own)
             .chain(nested)
             .chain(places(&message.path(tag::ENUM), resolved.enum_type.len()))
-            .chain(places(&message.path(tag::ONEOF), oneofs));
+            .chain(places(&message.path(tag::ONEOF), message.oneofs.len()));
         let statements = [tag::EXTENSION_RANGE, tag::EXTENSION, tag::RESERVED_RANGE, tag::RESERVED_NAME];
         let statements = statements.map(|tag| message.path(tag));
         self.parts(paths.chain(statements), body)
@@ -173,47 +178,42 @@ impl File<'_> {
             let at = part.path.get(depth + 1).and_then(|at| usize::try_from(*at).ok()).unwrap_or(0);
             match part.path[depth] {
                 tag::FIELD => self.field(message, at, part),
-                tag::ONEOF => self.oneof_field(message, at, part),
+                tag::ONEOF => {
+                    self.draft.blank();
+                    self.oneof(message, at, part);
+                    self.oneof_field(message, at, part);
+                    self.draft.blank();
+                }
                 _ => self.statement(message, part, MAX_PROTOBUF_NUMBER),
             }
         }
     }
 
-    /// Writes a statement of a message, if a part is one.
+    /// Writes a statement of a message, or what is declared inside, if a part is one.
     pub(crate) fn statement(&mut self, message: &Message<'_>, part: &Part, max: i32) {
         match part.path[message.path.len()] {
             tag::EXTENSION_RANGE => self.unsaid(part, "`extensions`"),
             tag::EXTENSION => self.unsaid(part, "`extend`"),
             tag::RESERVED_RANGE => self.reserved_numbers(part, &message.reserved.ranges, (1, max)),
             tag::RESERVED_NAME => self.reserved_names(part, &message.reserved.names),
+            tag::NESTED | tag::ENUM => self.type_inside(message, part),
             _ => {}
         }
     }
 
-    /// Writes what is declared inside a message, after it.
-    fn below(&mut self, message: &Message<'_>, parts: &[Part]) {
+    /// Writes what is declared inside a message.
+    fn type_inside(&mut self, message: &Message<'_>, part: &Part) {
         let depth = message.path.len();
-        let is_union = self.index.get(&message.full).is_some_and(|known| matches!(known.kind, Kind::Union));
-        for part in parts {
-            let at = part.path.get(depth + 1).and_then(|at| usize::try_from(*at).ok()).unwrap_or(0);
-            match part.path[depth] {
-                tag::NESTED => {
-                    self.draft.blank();
-                    let (resolved, written) = (&message.resolved.nested_type, &message.written.nested_type);
-                    self.message(&message.full, &resolved[at], &written[at], part);
-                }
-                tag::ENUM => {
-                    self.draft.blank();
-                    let (resolved, written) = (&message.resolved.enum_type, &message.written.enum_type);
-                    self.enumeration(&message.full, &resolved[at], &written[at], part);
-                }
-                tag::ONEOF if !is_union => {
-                    self.draft.blank();
-                    self.oneof(message, at, part);
-                }
-                _ => {}
-            }
+        let at = part.path.get(depth + 1).and_then(|at| usize::try_from(*at).ok()).unwrap_or(0);
+        self.draft.blank();
+        if part.path[depth] == tag::NESTED {
+            let (resolved, written) = (&message.resolved.nested_type, &message.written.nested_type);
+            self.message(&message.full, &resolved[at], &written[at], part);
+        } else {
+            let (resolved, written) = (&message.resolved.enum_type, &message.written.enum_type);
+            self.enumeration(&message.full, &resolved[at], &written[at], part);
         }
+        self.draft.blank();
     }
 
     /// Returns what one statement has of all that statements of its kind list, in order.

@@ -18,9 +18,14 @@ impl Scope {
     }
 }
 
-/// Returns the name of a type that is declared inside another. The language has no types inside others: they lie side by side.
+/// Returns the name of a type that is declared inside another.
 pub(crate) fn nested(outer: &str, inner: &str) -> String {
-    format!("{outer}{inner}")
+    format!("{outer}.{inner}")
+}
+
+/// Returns the last word of a name.
+pub(crate) fn last(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
 }
 
 /// Returns the path of the `.svc` file for a `.proto` file.

@@ -1,9 +1,8 @@
 //! A `oneof`: a union, and a field that holds it; or the whole message, if it has nothing else.
 
-use protox::prost_reflect::prost_types::{FieldDescriptorProto, UninterpretedOption};
+use protox::prost_reflect::prost_types::UninterpretedOption;
 
 use super::file::{File, Part, places};
-use super::index::members;
 use super::message::{Message, tag};
 use super::names::{self, Scope};
 use super::service::EMPTY;
@@ -19,7 +18,7 @@ impl File<'_> {
     /// Writes the field that holds a `oneof`, with the least number of its members.
     pub(crate) fn oneof_field(&mut self, message: &mut Message<'_>, place: usize, part: &Part) {
         let declared = message.resolved.oneof_decl[place].name();
-        let least = members(message.resolved, place).map(FieldDescriptorProto::number).min().unwrap_or(0);
+        let least = message.oneofs.get(&place).copied().unwrap_or(0);
         let Some(number) = message.number(least) else {
             self.quoted(&format!("oneof {declared}"));
             let text = "the field of a `oneof` past the 65,535 that a struct may have has no counterpart, and is kept as a comment";
@@ -27,7 +26,7 @@ impl File<'_> {
         };
         self.renumbered(part, declared, (least, number));
         let name = message.scope.add(&names::snake(message.resolved.oneof_decl[place].name()));
-        let ty = self.index.oneof(&message.full, place).to_owned();
+        let ty = self.short(self.index.oneof(&message.full, place));
         self.draft.line(&format!("{name}: {ty}? = {number};"));
     }
 
@@ -36,7 +35,7 @@ impl File<'_> {
         let options = options_of(message, place);
         let (body, said) = self.head_of(part, NAME, OPTIONS, options);
         self.deprecated(said);
-        let name = self.index.oneof(&message.full, place).to_owned();
+        let name = names::last(self.index.oneof(&message.full, place));
         self.draft.line(&format!("union {name} {{"));
         self.variants(message, place, part, body);
         self.draft.line("}");

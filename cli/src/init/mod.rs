@@ -22,7 +22,7 @@ pub(crate) enum Origin {
 }
 
 /// The paths of the files and their texts. In both, `{{…}}` is replaced.
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("Cargo.toml", include_str!("template/Cargo.toml.in")),
     ("build.rs", include_str!("template/build.rs.in")),
     ("svc/{{module}}.svc", include_str!("template/service.svc.in")),
@@ -30,6 +30,7 @@ const TEMPLATES: [(&str, &str); 9] = [
     ("src/bin/server.rs", include_str!("template/server.rs.in")),
     ("src/bin/client.rs", include_str!("template/client.rs.in")),
     ("tests/greeter.rs", include_str!("template/test.rs.in")),
+    ("zsvc.toml", include_str!("template/zsvc.toml.in")),
     ("README.md", include_str!("template/README.md.in")),
     (".gitignore", include_str!("template/gitignore.in")),
 ];
@@ -97,6 +98,15 @@ mod tests {
         let loader = MemoryLoader::default().with("night_desk.svc", service.text.as_str());
         let compiled = compile(&loader, &["night_desk.svc".to_owned()], &[]);
         assert!(compiled.diagnostics.is_empty(), "{:?}", compiled.diagnostics);
+    }
+
+    #[test]
+    fn the_command_talks_to_the_server_of_the_crate() {
+        let files = files(&Name::parse("night-desk").unwrap(), &Origin::Version("0.1.0"));
+        let text = |path: &str| files.iter().find(|file| file.path == path).unwrap().text.as_str();
+        let endpoint =
+            text("src/lib.rs").split("ENDPOINT: &str = ").nth(1).unwrap().split(';').next().unwrap();
+        assert!(text("zsvc.toml").contains(&format!("endpoint = {endpoint}\n")), "{endpoint}");
     }
 
     #[test]

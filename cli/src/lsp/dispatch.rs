@@ -35,7 +35,9 @@ pub(super) fn capabilities(settings: Settings) -> Value {
         text_document_sync: Some(sync.into()),
         hover_provider: Some(HoverProviderCapability::Simple(true)),
         completion_provider: Some(CompletionOptions {
-            trigger_characters: Some(["@", ".", ":", "=", "\"", "<", "(", ">"].map(str::to_owned).to_vec()),
+            trigger_characters: Some(
+                ["@", ".", ":", "=", "\"", "<", "(", ">", "[", "{"].map(str::to_owned).to_vec(),
+            ),
             ..CompletionOptions::default()
         }),
         definition_provider: Some(OneOf::Left(true)),

@@ -1,4 +1,5 @@
 //! What may be typed at a position: keywords where they start something, types in scope, attributes, free numbers, files.
+//! Values are in [`super::values`].
 
 use ls_types::{
     CompletionItem, CompletionItemKind, CompletionItemTag, CompletionList, CompletionTextEdit, Documentation,
@@ -7,7 +8,6 @@ use ls_types::{
 use zsvc_idl::analysis::cursor::{Cursor, Expected, cursor};
 use zsvc_idl::analysis::language::{self, Site};
 use zsvc_idl::analysis::{Definition, DefinitionId, DefinitionKind};
-use zsvc_idl::schema::{Builtin, Type};
 use zsvc_idl::source::Span;
 
 use super::super::position::offset;
@@ -33,14 +33,20 @@ pub(in crate::lsp) fn completion(
     match &cursor.expected {
         Expected::Nothing => {}
         Expected::Start(site) => items.keywords(*site),
-        Expected::Type { stream } => items.types(*stream),
-        Expected::Error => items.named(|it| matches!(it.kind, DefinitionKind::Error | DefinitionKind::Alias)),
-        Expected::Service => items.named(|it| it.kind == DefinitionKind::Service),
+        Expected::Type { stream } => items.types(*stream, &cursor),
+        Expected::Error => {
+            items.named(&[], |it| matches!(it.kind, DefinitionKind::Error | DefinitionKind::Alias));
+        }
+        Expected::Service => items.named(&[], |it| it.kind == DefinitionKind::Service),
         Expected::Word(words) => words.iter().for_each(|word| items.keyword(word)),
         Expected::Number => items.number(&cursor),
         Expected::Attribute(site) => items.attributes(*site),
-        Expected::Argument { attribute, subject } => items.arguments(attribute, *subject),
-        Expected::Value => items.values(None),
+        Expected::Argument { attribute, value } => {
+            if let Some(value) = value {
+                items.arguments(attribute, value, &cursor);
+            }
+        }
+        Expected::Value(value) => items.constant(value, &cursor),
         Expected::Import => {
             let files = workspace.project_files(path);
             let include = workspace.surroundings(path).include.clone();
@@ -65,15 +71,15 @@ fn importable(path: &str, files: &[String], include: &[String]) -> Vec<String> {
     files.iter().filter(|file| *file != path).filter_map(from).collect()
 }
 
-struct Items<'a> {
-    view: &'a View,
+pub(super) struct Items<'a> {
+    pub(super) view: &'a View,
     /// What is replaced: the word or path that has been typed.
     range: Range,
     found: Vec<CompletionItem>,
 }
 
 impl Items<'_> {
-    fn add(&mut self, label: &str, kind: CompletionItemKind, item: CompletionItem) {
+    pub(super) fn add(&mut self, label: &str, kind: CompletionItemKind, item: CompletionItem) {
         let edit = TextEdit::new(self.range, item.insert_text.clone().unwrap_or_else(|| label.to_owned()));
         self.found.push(CompletionItem {
             label: label.to_owned(),
@@ -84,7 +90,7 @@ impl Items<'_> {
         });
     }
 
-    fn keyword(&mut self, word: &str) {
+    pub(super) fn keyword(&mut self, word: &str) {
         self.add(word, CompletionItemKind::KEYWORD, CompletionItem::default());
     }
 
@@ -94,8 +100,8 @@ impl Items<'_> {
         }
     }
 
-    fn types(&mut self, stream: bool) {
-        self.named(|it| it.kind.is_type() && it.kind != DefinitionKind::Error);
+    fn types(&mut self, stream: bool, cursor: &Cursor) {
+        self.named(&self.around(cursor), |it| it.kind.is_type() && it.kind != DefinitionKind::Error);
         if stream {
             self.keyword("stream");
         }
@@ -107,29 +113,46 @@ impl Items<'_> {
         }
     }
 
-    /// Adds what the file can name, of some kinds.
-    fn named(&mut self, wanted: impl Fn(&Definition) -> bool) {
+    /// Returns the declarations around a position.
+    pub(super) fn around(&self, cursor: &Cursor) -> Vec<DefinitionId> {
+        let innermost = cursor.container.and_then(|byte| self.declared_at(byte));
+        let index = &self.view.analysis.index;
+        std::iter::successors(innermost, |id| index.definition(*id).container).collect()
+    }
+
+    /// Adds what the file can name inside of some declarations, of some kinds.
+    pub(super) fn named(&mut self, around: &[DefinitionId], wanted: impl Fn(&Definition) -> bool) {
         let view = self.view;
         for visible in view.analysis.index.visible.iter().filter(|visible| visible.file == view.file) {
             for id in &visible.definitions {
                 let definition = view.analysis.index.definition(*id);
                 if wanted(definition) && self.found.len() <= MAX_ITEMS {
-                    self.definition(&format!("{}{}", visible.prefix, definition.name), definition);
+                    // What is inside of a declaration around it needs no more than its name.
+                    let label = match definition.container.filter(|outer| around.contains(outer)) {
+                        Some(_) => definition.name.clone(),
+                        None => format!("{}{}", visible.prefix, definition.full_name),
+                    };
+                    self.definition(&label, definition);
                 }
             }
         }
     }
 
-    fn definition(&mut self, label: &str, definition: &Definition) {
+    pub(super) fn definition(&mut self, label: &str, definition: &Definition) {
+        let item = self.described(definition);
+        self.add(label, kind(definition.kind), item);
+    }
+
+    /// Returns an item with what is known of a definition.
+    pub(super) fn described(&self, definition: &Definition) -> CompletionItem {
         let documentation =
             MarkupContent { kind: MarkupKind::Markdown, value: hover::summary(self.view, definition) };
-        let item = CompletionItem {
+        CompletionItem {
             detail: Some(definition.kind.described().to_owned()),
             documentation: Some(Documentation::MarkupContent(documentation)),
             tags: definition.deprecated.as_ref().map(|_| vec![CompletionItemTag::DEPRECATED]),
             ..CompletionItem::default()
-        };
-        self.add(label, kind(definition.kind), item);
+        }
     }
 
     /// Adds the number that the next member of the declaration gets.
@@ -159,41 +182,6 @@ impl Items<'_> {
         }
     }
 
-    fn arguments(&mut self, attribute: &str, subject: Option<usize>) {
-        let words = language::words_of(attribute);
-        if !words.is_empty() {
-            return words.iter().for_each(|word| self.keyword(word));
-        }
-        let subject = subject.and_then(|byte| self.declared_at(byte));
-        let ty = subject.and_then(|id| self.view.analysis.index.definition(id).ty.as_ref());
-        self.values(ty);
-    }
-
-    /// Adds values of a type, which may be unknown: those of an enum by name, words, constants.
-    fn values(&mut self, ty: Option<&Type>) {
-        let view = self.view;
-        let index = &view.analysis.index;
-        let mut ty = ty;
-        while let Some(Type::Optional(inner)) = ty {
-            ty = Some(&**inner);
-        }
-        match ty {
-            Some(Type::Named(id)) => {
-                let declared = index.types.get(id.0 as usize).and_then(|ty| ty.definition);
-                for (_, value) in declared.into_iter().flat_map(|id| index.members(id)) {
-                    self.definition(&value.name, value);
-                }
-            }
-            Some(Type::Builtin(Builtin::Bool)) | None => {
-                for word in language::LITERALS {
-                    self.keyword(word);
-                }
-            }
-            _ => {}
-        }
-        self.named(|it| it.kind == DefinitionKind::Constant);
-    }
-
     fn files(&mut self, paths: &[String]) {
         for path in paths {
             self.add(path, CompletionItemKind::FILE, CompletionItem::default());
@@ -212,9 +200,12 @@ impl Items<'_> {
 fn kind(kind: DefinitionKind) -> CompletionItemKind {
     match kind {
         DefinitionKind::Constant => CompletionItemKind::CONSTANT,
-        DefinitionKind::Enum => CompletionItemKind::ENUM,
-        DefinitionKind::Value | DefinitionKind::Variant => CompletionItemKind::ENUM_MEMBER,
+        DefinitionKind::Enum | DefinitionKind::Flags => CompletionItemKind::ENUM,
+        DefinitionKind::Value | DefinitionKind::Flag | DefinitionKind::Variant => {
+            CompletionItemKind::ENUM_MEMBER
+        }
         DefinitionKind::Struct => CompletionItemKind::STRUCT,
+        DefinitionKind::Event => CompletionItemKind::EVENT,
         DefinitionKind::Service => CompletionItemKind::INTERFACE,
         DefinitionKind::Package | DefinitionKind::ImportAlias => CompletionItemKind::MODULE,
         DefinitionKind::Field | DefinitionKind::Parameter => CompletionItemKind::FIELD,

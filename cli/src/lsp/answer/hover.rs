@@ -66,11 +66,12 @@ fn rust(index: &Index, definition: &Definition) -> Option<String> {
     if definition.kind.is_type() && definition.kind != DefinitionKind::Alias
         || definition.kind == DefinitionKind::Service
     {
-        return Some(path(&definition.package, &definition.name));
+        return Some(path(&definition.package, &flat(&definition.full_name)));
     }
     let name = |id: zsvc_idl::schema::TypeId| {
         index.types.get(id.0 as usize).map_or_else(String::new, |ty| {
-            if ty.package == definition.package { ty.name.clone() } else { path(&ty.package, &ty.name) }
+            let name = flat(&ty.name);
+            if ty.package == definition.package { name } else { path(&ty.package, &name) }
         })
     };
     match definition.kind {
@@ -86,6 +87,11 @@ fn rust(index: &Index, definition: &Definition) -> Option<String> {
         },
         _ => Some(rust_type(definition.ty.as_ref()?, &name)),
     }
+}
+
+/// Returns the name in Rust of a type that may be inside of others.
+fn flat(name: &str) -> String {
+    name.replace('.', "")
 }
 
 fn path(package: &str, name: &str) -> String {

@@ -8,6 +8,7 @@ pub(super) mod hover;
 pub(super) mod navigation;
 pub(super) mod rename;
 pub(super) mod symbols;
+mod values;
 
 use ls_types::{Location, Position};
 use zsvc_idl::analysis::{Analysis, DefinitionId};

@@ -107,12 +107,14 @@ fn effect(definition: &Definition) -> Option<Effect> {
             ),
             on_wire: true,
         }),
-        DefinitionKind::Field | DefinitionKind::Value | DefinitionKind::Variant => Some(Effect {
-            text: format!(
-                "`{name}` is the name of a {kind}, which JSON has: what is written with it is no longer read"
-            ),
-            on_wire: false,
-        }),
+        DefinitionKind::Field | DefinitionKind::Value | DefinitionKind::Flag | DefinitionKind::Variant => {
+            Some(Effect {
+                text: format!(
+                    "`{name}` is the name of a {kind}, which JSON has: what is written with it is no longer read"
+                ),
+                on_wire: false,
+            })
+        }
         _ => None,
     }
 }

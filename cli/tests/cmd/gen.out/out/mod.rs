@@ -2,7 +2,7 @@
 
 //! Services and their types: a module for each package.
 
-const _: () = ::zsvc::generated::made_for(7);
+const _: () = ::zsvc::generated::made_for(8);
 
 /// The package `thing`.
 #[allow(
