@@ -13,6 +13,8 @@ from generated.shapes import v1 as shapes
 
 import zsvc
 
+LONG = 100_000
+"""Characters of the symbol that `poll` answers `LONG` with."""
 NOON = zsvc.Timestamp(1_772_366_400_250_000_000)
 
 
@@ -32,9 +34,12 @@ class Floor(market.Tape):
         self.notes: list[str] = []
         self.ended: list[str] = []
         self.release = asyncio.Event()
+        self.slow = 0
+        """Number of handlers of `SLOW` that have begun."""
 
     async def last(self, context: zsvc.Context, symbol: str) -> market.Trade:
         if symbol == "SLOW":
+            self.slow += 1
             try:
                 await self.release.wait()
             except asyncio.CancelledError:
@@ -70,6 +75,8 @@ class Floor(market.Tape):
     async def import_(self, context: zsvc.Context, account: str, trades: AsyncIterator[market.Trade]) -> int:
         if account == "missing":
             raise zsvc.Status(zsvc.Code.NOT_FOUND, "no such account")
+        if account == "deaf":
+            await self.release.wait()
         size = 0
         async for it in trades:
             size += it.size
@@ -91,7 +98,7 @@ class Floor(market.Tape):
         pass
 
     async def poll(self, context: zsvc.Context, symbol: str) -> list[market.Trade]:
-        return [trade(symbol)]
+        return [trade("x" * LONG if symbol == "LONG" else symbol)]
 
     async def note(self, context: zsvc.Context, text: str) -> None:
         self.notes.append(text)
@@ -109,4 +116,4 @@ class Mirror(shapes.Shapes):
         raise shapes.AmissNoShape(number=number)
 
 
-__all__ = ["NOON", "Floor", "Mirror", "probe", "trade"]
+__all__ = ["LONG", "NOON", "Floor", "Mirror", "probe", "trade"]

@@ -1,6 +1,7 @@
 """Retries and their budget, overlapping calls, and two sessions that talk to each other."""
 
 import asyncio
+import math
 from typing import Any
 
 import pytest
@@ -57,6 +58,12 @@ def test_pauses_grow_and_stay_within_the_deadline() -> None:
     assert 1.0 <= pauses[7] <= 2.0
     assert attempts.pause(status(UNAVAILABLE, Outcome.EXECUTED), budget, 0, 0.5) is None
     assert (attempts.pause(status(FULL, Outcome.NOT_SENT, None, 7.0), budget, 0, None) or 0) >= 7
+    budget = Budget(Retry(), 0)
+    assert attempts.pause(status(FULL, Outcome.NOT_SENT, None, 60.0), budget, 0, None) == 60
+    taken = budget.taken
+    for hint in (60.1, 1e13, math.inf):
+        assert attempts.pause(status(FULL, Outcome.NOT_SENT, None, hint), budget, 0, None) is None
+    assert budget.taken == taken
 
 
 def test_the_outcome_covers_all_attempts() -> None:

@@ -1,5 +1,6 @@
 """One connection of a client, without I/O: what it sends for what it is told, and what becomes of its calls."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -107,7 +108,12 @@ def error(id: int, code: int, outcome: int = 1, data: bytes | None = None, cause
         (Kind.UNARY, b"\x92\x03\x01", Code.UNKNOWN, Outcome.MAYBE_EXECUTED),
         (Kind.UNARY, b"\x93\x03\x01\xc4\x05", Code.UNKNOWN, Outcome.MAYBE_EXECUTED),
         (Kind.UNARY, b"\x94\x03\x01\xc4\x00\x91\x00", Code.UNKNOWN, Outcome.MAYBE_EXECUTED),
-        (Kind.UNARY, 70 * write.response_metadata(1, {"a": "b"}), Code.RESOURCE_EXHAUSTED, Outcome.MAYBE_EXECUTED),
+        (
+            Kind.UNARY,
+            write.response_metadata(1, dict.fromkeys(map(str, range(65)), "")),
+            Code.RESOURCE_EXHAUSTED,
+            Outcome.MAYBE_EXECUTED,
+        ),
     ],
 )
 def test_calls_fail(kind: Kind, answer: bytes, code: Code, outcome: Outcome) -> None:
@@ -262,7 +268,7 @@ def test_a_silent_server_is_asked_and_then_given_up() -> None:
     assert rig.events() == []
     rig.wait(1)
     failure = rig.failure()
-    assert (failure.code, failure.cause) == (Code.UNAVAILABLE, Cause.SILENT)
+    assert (failure.code, failure.cause) == (Code.UNAVAILABLE, Cause.SERVER_SILENT)
     assert [type(record) for record in rig.said()] == [r.Cancel]
 
 
@@ -356,3 +362,49 @@ def test_metadata_beside_an_answer_is_told() -> None:
     assert isinstance(first, c.MetadataArrived)
     assert first.metadata == {"venue": "7", "raw": b"\x01"}
     assert isinstance(second, c.Answered)
+
+
+def test_metadata_without_a_map_is_none() -> None:
+    for record in (b"\x92\x42\x01", b"\x93\x42\x01\xc0"):
+        rig = Rig()
+        rig.start(Kind.UNARY)
+        rig.said()
+        rig.hear(record, reply(1))
+        assert any(isinstance(event, c.Answered) for event in rig.events())
+
+
+def details(count: int, value: bytes) -> bytes:
+    entries = b"".join(b"\xa6%06d" % number + value for number in range(count))
+    return b"\x99\x04\x01\x05\xc0\xc0\xc0\xc0\xc0\xdf" + count.to_bytes(4, "big") + entries
+
+
+def test_details_may_be_text_and_take_no_more_than_they_may() -> None:
+    def told(data: bytes) -> Any:
+        rig = Rig(ClientLimits())
+        rig.start(Kind.UNARY)
+        rig.said()
+        rig.hear(data)
+        return rig.failure()
+
+    assert dict(told(details(1, b"\xa2hi")).details) == {"000000": b"hi"}
+    assert len(told(details(64, b"\xc4\x01a")).details) == 64
+    for data in (details(65, b"\xc4\x00"), details(5, b"\xc5\x10\x00" + bytes(4096))):
+        assert (told(data).code, dict(told(data).details)) == (Code.NOT_FOUND, {})
+    data = details(100_000, b"\xc4\x00")
+    tracemalloc.start()
+    try:
+        assert told(data).code == Code.NOT_FOUND
+        assert tracemalloc.get_traced_memory()[1] < 3 * len(data)
+    finally:
+        tracemalloc.stop()
+
+
+def test_of_a_message_that_is_too_large_one_record_is_read() -> None:
+    data = b"\x01" + 60_000 * write.plain(r.PING, 7)
+    tracemalloc.start()
+    try:
+        message = read.read_message([memoryview(data)], min_route=0, max_size=1_000)
+        assert tracemalloc.get_traced_memory()[1] < 3 * len(data)
+    finally:
+        tracemalloc.stop()
+    assert (message.records, message.error is not None) == ([], True)

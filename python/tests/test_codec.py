@@ -16,7 +16,7 @@ from generated.shapes import v1 as shapes
 
 import zsvc
 from zsvc import generated as z
-from zsvc.codec.body import decode, decode_items, encode
+from zsvc.codec.body import decode, encode
 from zsvc.codec.reader import DecodeError
 from zsvc.codec.structs import Fields
 from zsvc.codec.writer import Body, EncodeError, Writer
@@ -291,15 +291,6 @@ def test_an_attachment_that_only_looks_like_a_value_is_joined() -> None:
     whole = bytes.fromhex("92 08 c4 05 c4 03") + b"abc"
     parts = Body(whole[:-3], [memoryview(whole[-3:])], [len(whole) - 3])
     assert decode(shapes._form_Shape, parts, max_body=1 << 20) == shapes.ShapeBlob(memoryview(b"\xc4\x03abc"))
-
-
-def test_items_are_read_one_by_one() -> None:
-    data = b"".join(encode(z.STRING, text).data for text in ("a", "bc", ""))
-    items, error = decode_items(z.STRING, Body(data, [], []), max_body=100)
-    assert (items, error) == ([("a", 2), ("bc", 3), ("", 1)], None)
-    items, error = decode_items(z.STRING, Body(data + b"\xc0", [], []), max_body=100)
-    assert len(items) == 3
-    assert error is not None
 
 
 def test_an_unknown_enum_is_kept() -> None:

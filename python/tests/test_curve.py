@@ -1,5 +1,6 @@
 """Encrypted connections, and who may call what."""
 
+import asyncio
 import dataclasses
 import os
 from typing import Any
@@ -69,3 +70,50 @@ def test_roles_need_clients_that_are_known() -> None:
         zsvc.Server(Guarded())
     with pytest.raises(ValueError, match="for clients with a role"):
         zsvc.Server(Guarded(), curve=zsvc.ServerCurve(*keys()))
+
+
+@run
+async def test_clients_can_be_taken_out_and_lose_roles_while_they_are_connected() -> None:
+    (server_public, server_secret), desk, guest = keys(), keys(), keys()
+    floor = Floor()
+    curve = zsvc.ServerCurve(server_public, server_secret, {desk[0]: ["trader"], guest[0]: []})
+    async with zsvc.Server(floor, bind="tcp://127.0.0.1:*", curve=curve) as server:
+        endpoint = server.endpoints[0]
+        options = {"retry": zsvc.Retry.none()}
+        async with (
+            market.TapeClient.connect(endpoint, curve=zsvc.ClientCurve(server_public, *desk), **options) as trader,
+            market.TapeClient.connect(endpoint, curve=zsvc.ClientCurve(server_public, *guest), **options) as other,
+        ):
+            await other.ping()
+            slow = [asyncio.ensure_future(tape.last("SLOW")) for tape in (trader, other)]
+            await until(lambda: len(server._running) == 2)
+            server.set_clients({desk[0]: [], guest[0]: ["more"]})
+            with pytest.raises(zsvc.Status) as caught:
+                await slow[0]
+            status = caught.value
+            assert (status.code, status.outcome) == (zsvc.Code.UNAVAILABLE, zsvc.Outcome.MAYBE_EXECUTED)
+            assert status.cause is zsvc.Cause.FORBIDDEN
+            assert await trader.last("ACME") == trade("ACME"), "it is let in"
+            assert not slow[1].done(), "who has lost nothing notices nothing"
+            server.set_clients({desk[0]: []})
+            with pytest.raises(zsvc.Status) as caught:
+                await slow[1]
+            status = caught.value
+            assert (status.code, status.outcome) == (zsvc.Code.UNAUTHENTICATED, zsvc.Outcome.MAYBE_EXECUTED)
+            with pytest.raises(zsvc.Status) as caught:
+                await other.with_options(timeout=0.2).ping()
+            assert caught.value.outcome is zsvc.Outcome.NOT_SENT, "it makes no calls on this connection"
+        async with market.TapeClient.connect(
+            endpoint, curve=zsvc.ClientCurve(server_public, *guest), **options
+        ) as again:
+            with pytest.raises(zsvc.Status) as caught:
+                await again.with_options(timeout=0.5).ping()
+            assert caught.value.cause is zsvc.Cause.NEVER_CONNECTED
+        floor.release.set()
+    with pytest.raises(ValueError, match="without `curve`"):
+        zsvc.Server(Floor()).set_clients({})
+
+
+async def until(condition: Any) -> None:
+    while not condition():
+        await asyncio.sleep(0.01)

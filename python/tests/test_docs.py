@@ -11,9 +11,13 @@ from typing import Any
 import pytest
 from conftest import ROOT, run
 from floor import Floor, trade
+from generated.exchange import v1 as exchange
 from generated.market import v1 as market
+from generated.money import v1 as money
 
 import zsvc
+import zsvc.health
+import zsvc.stats
 import zsvc.testing
 
 PAGE = (ROOT / "docs/python.md").read_text(encoding="utf-8")
@@ -71,17 +75,57 @@ async def test_the_examples() -> None:
 
 
 @run
+async def test_a_client_without_generated_code(capsys: pytest.CaptureFixture[str]) -> None:
+    async with zsvc.Server(Documented(), bind="tcp://127.0.0.1:*") as server:
+        names = {"zsvc": zsvc, "endpoint": server.endpoints[0]}
+        await asyncio.to_thread(exec, the("python,remote"), names)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:] == [
+        "  market.v1.Tape",
+        "  zsvc.health.v1.Health",
+        "  zsvc.reflection.v1.Reflection",
+        "  zsvc.stats.v1.Stats",
+        "12345",
+        "['ACME', 'INIT']",
+        "ACME",
+        "TapeErrorUnknownSymbol NOPE",
+    ]
+
+
+@run
 async def test_the_handlers_middleware_and_testing(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {**vars(market), "zsvc": zsvc}
-    for block in ("python,handlers", "python,middleware", "python,testing"):
+    for block in ("python,handlers", "python,middleware", "python,testing", "python,tokens", "python,health"):
         exec(the(block), names)
+    await names["with_tokens"]()
     await names["both"]()
+    await names["fit"]()
     await names["test"]()
-    assert "for the test" in capsys.readouterr().out
+    names.update(vars(money))
+    exec(the("python,script"), names)
+    await names["scripted"]()
+    shown = capsys.readouterr().out
+    assert "for the test" in shown
+    assert "ACME 2\nCalled(method='last', values=('NOPE',))\n" in shown
+    assert shown.startswith("NOT_SERVING\nSERVING\nmarket.v1.Tape/converse 0 0 s\n")
     floor = names["Floor"]()
     floor.trades = {"ACME": trade("ACME")}
     async with zsvc.testing.serving(floor) as channel:
         assert await market.TapeClient(channel).last("ACME") == trade("ACME")
+
+
+@run
+async def test_events(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, Any] = {**vars(exchange), "zsvc": zsvc}
+    exec(the("python,events"), names)
+    await names["publish"]()
+    assert capsys.readouterr().out == "ACME 10150\nup to date\n"
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(the("python,json"), {**vars(exchange), "zsvc": zsvc})
+    told = ['{"symbol":"ACME","cents":10150}', "10150", "cents: -1 is no u64, which is 0 to 18446744073709551615"]
+    assert capsys.readouterr().out.splitlines() == told
 
 
 @run

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from generated.market import v1 as market
 from generated.money.v1 import Amount
+from generated.shapes import v1 as shapes
 from listings import LISTINGS, Listing
 from test_codec import FAR, Far
 
@@ -55,6 +56,9 @@ VALUES: dict[str, tuple[z.Form, Any]] = {
     "enum": (market._form_Side, market.Side.SELL),
     "negative-enum": (market._form_Side, market.Side(-1)),
     "unknown-enum": (market._form_Side, market.Side(25)),
+    "flags": (shapes._form_Access, shapes.Access.READ | shapes.Access.SHARE),
+    "no-flags": (shapes._form_Access, shapes.Access(0)),
+    "unknown-flags": (shapes._form_Access, shapes.Access.READ | shapes.Access(1 << 63)),
     "sparse-struct": (FAR, Far(name="ACME", size=5)),
     "union-with-fields": (
         ORDER,

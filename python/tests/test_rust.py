@@ -64,6 +64,21 @@ def test_a_server_in_rust_is_called(endpoint: str) -> None:
     test()
 
 
+def test_a_server_in_rust_tells_its_schema(endpoint: str) -> None:
+    with zsvc.connect(endpoint) as remote:
+        assert "market.v1.Tape" in remote.services
+        tape = remote.market.v1.Tape.with_options(timeout=10)
+        bought = {"symbol": "ACME", "price": {"units": 12345, "scale": 2}, "size": 300, "at": "2026-03-01T12:00:00Z"}
+        assert tape.import_("desk", [bought | {"flags": ["Odd"], "attributes": {}}] * 3) == 3
+        last = tape.last(symbol="ACME")
+        assert (last.size, last.flags[0].name, str(last.at)) == (300, "Odd", "2026-03-01T12:00:00Z")
+        with pytest.raises(zsvc.DeclaredError, match="no such symbol: NOPE"):
+            tape.last("NOPE")
+        # What a server itself is called by: its own services tell their schemas, too.
+        for name in remote.services:
+            assert remote.service(name)._type.methods
+
+
 class Endless(Floor):
     """A floor whose `watch` goes on, as the example's client expects."""
 

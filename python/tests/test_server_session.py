@@ -381,6 +381,22 @@ def test_draining() -> None:
     assert rig.session.is_done(rig.now)
 
 
+def test_a_goodbye_that_is_over_is_waited_for_no_more() -> None:
+    """A time that has passed would be due again and again."""
+    rig = Rig()
+    rig.hear(call("S/note", 0, one_way=True))
+    (note,) = rig.events()
+    rig.session.reply(note.call, Body(b"", [], []))
+    rig.session.drain(rig.now)
+    rig.session.say_goodbye(rig.now)
+    last = rig.now
+    while (when := rig.session.next_timeout(last)) is not None:
+        assert when > last
+        last = when
+        rig.session.handle_timeout(last)
+    assert rig.session.is_done(last)
+
+
 def test_grace_ends() -> None:
     rig = Rig()
     rig.call()
@@ -410,3 +426,112 @@ def test_devices_in_front_are_part_of_the_route() -> None:
     message = rig.session.poll_message()
     assert message is not None
     assert message[0].route == (A, b"device", b"")
+
+
+RUNNING = ServerLimits(max_running=1, max_queued=8, grace=10)
+
+
+def begun(rig: Rig) -> list[tuple[bytes, int]]:
+    """Returns the routes and ids of calls that have begun."""
+    return [(event.call.peer.route[0], event.call.id) for event in rig.events() if isinstance(event, p.Started)]
+
+
+def test_clients_take_turns() -> None:
+    rig = Rig(RUNNING)
+    rig.hear(*(call(id=id) for id in range(1, 5)))
+    rig.hear(*(call(id=id) for id in range(1, 3)), route=B)
+    assert begun(rig) == [(A, 1)]
+    order = []
+    for _ in range(5):
+        rig.session.handler_ended()
+        order += begun(rig)
+    assert order == [(A, 2), (B, 1), (A, 3), (B, 2), (A, 4)]
+    rig.session.handler_ended()
+    assert begun(rig) == []
+    rig.hear(call(id=9))
+    assert begun(rig) == [(A, 9)], "there is room again"
+
+
+def test_a_deadline_passes_before_its_turn() -> None:
+    rig = Rig(RUNNING)
+    rig.hear(call(), call(id=2, timeout=1_000_000), call(id=3))
+    assert begun(rig) == [(A, 1)]
+    rig.wait(1.0)
+    error = rig.error()
+    assert (error.id, error.code, error.outcome, error.cause) == (2, Code.DEADLINE_EXCEEDED, 0, Cause.DEADLINE)
+    rig.session.handler_ended()
+    assert begun(rig) == [(A, 3)]
+
+
+def test_the_grace_time_is_over_before_a_turn() -> None:
+    rig = Rig(RUNNING)
+    rig.hear(call(), call(id=2))
+    assert begun(rig) == [(A, 1)]
+    rig.session.drain(rig.now)
+    rig.wait(10.0)
+    errors = [record for record in rig.said() if isinstance(record, r.Error)]
+    assert [(it.id, it.outcome) for it in errors] == [(1, Outcome.MAYBE_EXECUTED), (2, Outcome.NOT_SENT)]
+    assert all((it.code, it.cause) == (Code.UNAVAILABLE, Cause.GOING_AWAY) for it in errors)
+    rig.session.handler_ended()
+    assert begun(rig) == [], "what has ended has no turn"
+
+
+def test_a_call_has_what_came_before_its_turn() -> None:
+    rig = Rig(RUNNING)
+    rig.hear(call(), call("S/import", 2), write.with_body(r.ITEMS, 2, Body(b"\x01", [], [])), write.plain(r.END, 2))
+    rig.events()
+    rig.session.handler_ended()
+    assert [type(event) for event in rig.events()] == [p.Started, p.ItemsArrived, p.ItemsComplete]
+
+
+def test_one_way_calls_that_have_no_turn_are_dropped() -> None:
+    rig = Rig(ServerLimits(max_running=1, max_queued=0))
+    rig.hear(call(), write.call(r.Call(0, "S/note", Body(b"\x90", [], []), one_way=True)), call(id=2))
+    assert begun(rig) == [(A, 1)]
+    error = rig.error()
+    assert (error.id, error.code, error.outcome, error.cause) == (2, Code.RESOURCE_EXHAUSTED, 0, Cause.OVERLOADED)
+    assert rig.session.dropped["refused call"] == 2
+
+
+def test_an_item_that_is_longer_than_what_may_wait_leaves() -> None:
+    rig = Rig(ServerLimits(max_waiting_per_peer=1_000))
+    call = rig.call("S/watch", credit=1 << 20)
+    for _ in range(2):
+        rig.session.send_item(call, Body(bytes(5_000), [], []))
+        (record,) = rig.said()
+        assert isinstance(record, r.Items)
+        assert len(record.body) == 5_000
+    for _ in range(2):
+        rig.session.send_item(call, Body(bytes(5_000), [], []))
+    *_, error = rig.said()
+    assert isinstance(error, r.Error), "one waited already that was not read"
+    assert error.code == Code.RESOURCE_EXHAUSTED
+
+
+def test_what_is_held_of_a_call_that_is_over_has_neither_body_nor_metadata() -> None:
+    rig = Rig()
+    rig.hear(call("S/unary", 1, metadata={"a": "x" * 1_000}), write.plain(r.CANCEL, 1))
+    started, _ = rig.events()
+    assert isinstance(started, p.Started)
+    assert (len(started.call.body), started.call.metadata) == (0, {})
+
+
+def test_nothing_is_said_of_a_query_for_no_call() -> None:
+    rig = Rig()
+    rig.hear(write.plain(r.QUERY, 0))
+    assert rig.said() == []
+    rig.hear(write.plain(r.QUERY, 7))
+    assert rig.error().id == 7
+
+
+def test_only_clients_that_were_asked_in_time_are_let_go() -> None:
+    rig = Rig()
+    rig.call()
+    rig.wait(100)
+    (asked,) = rig.said()
+    assert isinstance(asked, r.Ping), "the server itself was held up, and has asked nothing"
+    rig.wait(9.9)
+    assert rig.said() == []
+    assert rig.events() == []
+    rig.wait(0.2)
+    assert rig.error().cause == Cause.CLIENT_LOST

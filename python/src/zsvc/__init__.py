@@ -4,6 +4,9 @@
 programs use beside them.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .aio.client import Duplex, Streaming
 from .aio.middleware import (
     ClientMiddleware,
@@ -14,19 +17,29 @@ from .aio.middleware import (
     ServerRequest,
 )
 from .aio.server import ServedAs, Server, Service, serve
+from .aio.tokens import Identity, TokenCheck
 from .blocking import BlockingDuplex, BlockingStreaming
+from .builtin.health import HealthReporter
 from .channel.retry import Retry
 from .connect import Channel
 from .context import Context
+from .dynamic.client import connect
+from .dynamic.reflection import Reflection
+from .events.event_type import Position
+from .events.progress import Live, Missed, SubscribeOptions
+from .events.publisher import Publisher
+from .events.subscription import BlockingSubscription, Subscription
 from .io.curve import ClientCurve, ServerCurve
 from .options import CallOptions
 from .session.config import ClientLimits, ServerLimits
 from .status import Cause, Code, DeclaredError, Outcome, Status, UnknownDeclaredError
 from .values import Bytes, Duration, Enum, Ext, Struct, Timestamp, UnknownVariant, Value
+from .version import __version__
 
 __all__ = [
     "BlockingDuplex",
     "BlockingStreaming",
+    "BlockingSubscription",
     "Bytes",
     "CallOptions",
     "Cause",
@@ -43,7 +56,14 @@ __all__ = [
     "Duration",
     "Enum",
     "Ext",
+    "HealthReporter",
+    "Identity",
+    "Live",
+    "Missed",
     "Outcome",
+    "Position",
+    "Publisher",
+    "Reflection",
     "Retry",
     "ServedAs",
     "Server",
@@ -56,12 +76,27 @@ __all__ = [
     "Status",
     "Streaming",
     "Struct",
+    "SubscribeOptions",
+    "Subscription",
     "Timestamp",
+    "TokenCheck",
     "UnknownDeclaredError",
     "UnknownVariant",
     "Value",
     "__version__",
+    "connect",
     "serve",
 ]
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from . import json as json
+    from . import middleware as middleware
+    from . import testing as testing
+
+_BESIDE = ("json", "middleware", "testing")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _BESIDE:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module `zsvc` has no attribute `{name}`")

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from typing_extensions import Self
 
-from .codec.body import decode_items
+from .codec.items import ItemBuffer
+from .codec.reader import DecodeError
 from .codec.writer import Body
 from .connect import Channel
 from .method import Method, encode_item, unreadable
-from .options import CallOptions
+from .options import Beside, CallOptions
 from .session.failure import Failure
-from .status import Cause, Code, Outcome, Status
+from .session.flow import ITEM_OVERHEAD
+from .status import Code, Outcome, Status
 from .wire.records import Metadata
 
 T = TypeVar("T")
 S = TypeVar("S")
-_MAX_UNSENT = 64 * 1024
+_MAX_UNSENT = 256 * 1024
 
 
 class BlockingCall:
@@ -35,10 +36,13 @@ class BlockingCall:
         self._is_over = False
         self._body: Body | None = None
         self._error: Exception | None = None
-        self._items: deque[tuple[Any, int]] = deque()
+        self._items: ItemBuffer[Any] | None = None
+        if method.answer is not None:
+            self._items = ItemBuffer(method.answer, self._max_body)
         self._consumed = 0
         self._unsent = 0
         channel.check_open()
+        self._beside = Beside(options.response_metadata)
         self._pending = channel.maker.make(method, values, options, self)
         self._post(lambda: channel.core.submit(self._pending))
 
@@ -57,17 +61,10 @@ class BlockingCall:
 
     def on_items(self, body: Body) -> None:
         """Tells that items have come."""
-        assert self.method.answer is not None
-        items, error = decode_items(self.method.answer, body, max_body=self._max_body)
+        assert self._items is not None
         with self._changed:
-            self._items.extend(items)
+            self._items.add(body)
             self._changed.notify_all()
-        if error is not None:
-            self._give_up(unreadable("an item", error, Outcome.MAYBE_EXECUTED))
-        elif any(size > self._max_body for _, size in items):
-            text = f"an item is past the limit of this client, {self._max_body} bytes"
-            cause = Cause.TOO_LARGE
-            self._give_up(Status(Code.RESOURCE_EXHAUSTED, text, outcome=Outcome.MAYBE_EXECUTED, cause=cause))
 
     def on_room(self, size: int) -> None:
         """Tells that items have left."""
@@ -77,8 +74,11 @@ class BlockingCall:
 
     def on_metadata(self, metadata: Metadata) -> None:
         """Tells names and values beside the answer."""
-        if self._options.response_metadata is not None:
-            self._options.response_metadata.update(metadata)
+        self._beside.add(metadata)
+
+    def on_repeat(self) -> None:
+        """Tells that the call is made again."""
+        self._beside.forget()
 
     def _end(self, body: Body | None, error: Exception | None) -> None:
         with self._changed:
@@ -114,16 +114,18 @@ class BlockingCall:
             raise self._error
         return self.method.decode_answer(self._body, self._max_body)
 
-    def next(self) -> Any:
-        """Returns the next item. Raises `StopIteration` at the end, or why the stream has failed."""
+    def next(self, timeout: float | None = None) -> Any:
+        """Returns the next item. Raises `StopIteration` at the end, `TimeoutError`, or why the stream has failed."""
         with self._changed:
+            if timeout is not None and not self._changed.wait_for(lambda: self._items or self._is_over, timeout):
+                raise TimeoutError("nothing has come in time")
             while not self._items and not self._is_over:
                 self._changed.wait(3600)
             if not self._items:
                 if self._error is not None:
                     raise self._error
                 raise StopIteration
-            item, size = self._items.popleft()
+            item, size = self._take()
             self._consumed += size
             consumed = self._consumed
             if consumed < max(self._channel.limits.stream_window // 4, 1):
@@ -131,6 +133,17 @@ class BlockingCall:
             self._consumed = 0
         self._post(lambda: self._channel.core.consumed(self._pending, consumed))
         return item
+
+    def _take(self) -> tuple[Any, int]:
+        assert self._items is not None
+        try:
+            return self._items.take()
+        except DecodeError as error:
+            wrong = unreadable("an item", error, Outcome.MAYBE_EXECUTED)
+            self._give_up(wrong)
+            # Also where the end of the stream has come before.
+            self._error = wrong
+            raise wrong from None
 
     def send(self, item: Any) -> None:
         """Sends an item, once there is room for it."""
@@ -140,7 +153,7 @@ class BlockingCall:
                 self._changed.wait(3600)
             if self._is_over:
                 raise self._error or Status(Code.CANCELLED, "the call is over: its answer has come")
-            self._unsent += len(body)
+            self._unsent += len(body) + ITEM_OVERHEAD
         self._post(lambda: self._channel.core.send_item(self._pending, body))
 
     def finish(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .channel.core import Core, Setting
 from .channel.retry import Retry
@@ -17,6 +17,10 @@ from .status import Cause, Code, Outcome, Status
 
 if TYPE_CHECKING:
     from .aio.middleware import ClientMiddleware
+    from .events.progress import SubscribeOptions
+    from .events.subscription import BlockingSubscription, Subscription
+
+E = TypeVar("E")
 
 ENDPOINTS = ("tcp://", "ipc://")
 
@@ -84,7 +88,25 @@ class Channel:
 
     def _not_connected(self, timeout: float) -> Status:
         text = f"no connection within {timeout:g} s: {self.core.why_down()}"
-        return Status(Code.UNAVAILABLE, text, outcome=Outcome.NOT_SENT, cause=Cause.NOT_CONNECTED)
+        return Status(Code.UNAVAILABLE, text, outcome=Outcome.NOT_SENT, cause=Cause.NEVER_CONNECTED)
+
+    def subscribe(self, event: type[E], options: SubscribeOptions | None = None, /, **keys: Any) -> Subscription[E]:
+        """Returns a subscription, to be used in an `async with` or awaited: `channel.subscribe(Price, symbol="ACME")`.
+
+        `keys` are the event's key fields, each with a value or a list of values; without any, every event comes. Raises
+        `TypeError` for another name, or a class that is no event.
+        """
+        from .events.subscription import subscribe  # which needs channels
+
+        return subscribe(self, event, options, keys)
+
+    def subscribe_blocking(
+        self, event: type[E], options: SubscribeOptions | None = None, /, **keys: Any
+    ) -> BlockingSubscription[E]:
+        """As `subscribe`, for a thread, and made when it returns. Raises `Status`, and `TimeoutError`."""
+        from .events.subscription import subscribe_blocking
+
+        return subscribe_blocking(self, event, options, keys)
 
     def check_open(self) -> None:
         """Raises `Status` if the channel is closed."""

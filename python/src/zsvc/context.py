@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .method import Method, seconds_left
 from .status import Code, Status
-from .wire.records import MAX_METADATA_BYTES, MAX_METADATA_ENTRIES
-from .wire.write import metadata_size
+from .wire.records import MAX_METADATA_BYTES, MAX_METADATA_ENTRIES, metadata_size
+
+if TYPE_CHECKING:
+    from .aio.tokens import Identity
+
+DEFAULT_BODY = 16 << 20
 
 
 class Context:
@@ -33,10 +37,17 @@ class Context:
         """The same for all calls over one connection, without another meaning."""
         self.key = key
         """The public key that the caller has proved to have; `None` without CURVE."""
+        self.identity: Identity | None = None
+        """Who has made the call, by its token; `None` without one."""
         self._deadline = deadline
         self._send = send_metadata
         self._sent: dict[str, int] = {"entries": 0, "bytes": 0}
         self._is_over = threading.Event()
+        self._max_body = DEFAULT_BODY
+        self._abort: Callable[[Status], None] = _nothing
+        """Ends a call that streams, also while it waits for credit."""
+        self._when_draining: Callable[[Callable[[], None]], Callable[[], None]] = lambda _: _nothing
+        """Has a function called when the server drains, and returns what takes that back."""
         self._reason: str | None = None
 
     def time_left(self) -> float | None:
@@ -79,3 +90,7 @@ class Context:
 
     def __repr__(self) -> str:
         return f"<zsvc.Context of {self.method.name} by {self.peer}>"
+
+
+def _nothing(_: object = None) -> None:
+    pass

@@ -12,7 +12,7 @@ from .aio.server import Service
 from .blocking import BlockingClient, BlockingDuplex, BlockingStreaming
 from .channel.overlap import Overlap
 from .codec import registry
-from .codec.containers import EnumForm, ListForm, MapForm, OptionalForm, SetForm
+from .codec.containers import EnumForm, FlagsForm, ListForm, MapForm, OptionalForm, SetForm
 from .codec.dynamic import VALUE
 from .codec.form import Form
 from .codec.scalars import (
@@ -36,10 +36,13 @@ from .codec.scalars import (
 from .codec.structs import Bounds, Field, StructForm
 from .codec.unions import UnionForm
 from .context import Context
+from .events import event_type
+from .events.event_type import EventType, Slow
 from .method import Method
+from .schemas import carry
 from .session.config import Kind
 from .status import DeclaredError
-from .values import Bytes, Duration, Enum, Struct, Timestamp, UnknownVariant, Value
+from .values import Bytes, Duration, Enum, Flags, Struct, Timestamp, UnknownVariant, Value
 
 __all__ = [
     "BOOL",
@@ -72,6 +75,8 @@ __all__ = [
     "Enum",
     "EnumForm",
     "Field",
+    "Flags",
+    "FlagsForm",
     "Form",
     "Kind",
     "ListForm",
@@ -81,6 +86,7 @@ __all__ = [
     "Overlap",
     "Service",
     "SetForm",
+    "Slow",
     "Streaming",
     "Struct",
     "StructForm",
@@ -88,6 +94,8 @@ __all__ = [
     "UnionForm",
     "UnknownVariant",
     "Value",
+    "carry",
+    "event",
     "field",
     "made_for",
     "methods",
@@ -124,9 +132,22 @@ def union(
     unknown: Callable[[int, bytes], Any],
     variants: Callable[[], Sequence[tuple[int, type[Any], Form | None]]],
     classes: Sequence[type[Any]],
+    names: Sequence[str] = (),
 ) -> UnionForm:
-    """Returns the form of a union or an error; `classes` are those of its variants."""
-    form = UnionForm(name, unknown, variants)
+    """Returns the form of a union or an error; `classes` are those of its variants, and `names` the schema's."""
+    form = UnionForm(name, unknown, variants, names)
     for cls in classes:
         registry.add(cls, name, form)
     return form
+
+
+def event(
+    form: StructForm,
+    *,
+    keys: Sequence[str] = (),
+    kept: int = 0,
+    slow: Slow = Slow.DROP_OLDEST,
+    roles: Sequence[str] = (),
+) -> None:
+    """Says that a struct is an event, to which programs subscribe by its class."""
+    event_type.add(form, EventType(form, keys, kept=kept, slow=slow, roles=roles))

@@ -16,7 +16,6 @@ from .session.client import CallSpec
 from .session.config import ClientLimits, Kind
 from .status import Cause, Code, Outcome, Status
 from .wire import records as r
-from .wire.write import metadata_size
 
 INHERIT: Any = object()
 """The time of a call is what its method and its channel say."""
@@ -48,19 +47,40 @@ class CallOptions:
         return replace(self, **changes)
 
 
+class Beside:
+    """What comes beside the answer of a call, in the `dict` that its caller has given; other calls may share it."""
+
+    def __init__(self, given: dict[str, str | bytes] | None) -> None:
+        self._given = given
+        self._names: set[str] = set()
+
+    def add(self, metadata: Mapping[str, str | bytes]) -> None:
+        """Adds names and values."""
+        if self._given is not None:
+            self._given.update(metadata)
+            self._names.update(metadata)
+
+    def forget(self) -> None:
+        """Takes out what this call has added: it was of an attempt that has failed."""
+        for name in self._names:
+            if self._given is not None:
+                self._given.pop(name, None)
+        self._names.clear()
+
+
 def deadline_of(method: Method[Any], options: CallOptions, timeout: float | None) -> float | None:
     """Returns when a call is to have ended. `timeout` is the channel's, for methods without a stream."""
     now = time.monotonic()
     if options.timeout is None:
         return None
     if options.timeout is not INHERIT:
-        own: float | None = now + options.timeout
+        seconds: float | None = options.timeout
     elif method.deadline is not None:
-        own = now + method.deadline
+        seconds = method.deadline
     else:
-        own = now + timeout if timeout is not None and method.kind in (Kind.UNARY, Kind.ONE_WAY) else None
+        seconds = timeout if method.kind in (Kind.UNARY, Kind.ONE_WAY) else None
     inherited = INHERITED_DEADLINE.get()
-    deadlines = [deadline for deadline in (own, inherited) if deadline is not None]
+    deadlines = [deadline for deadline in (r.deadline_after(seconds, now), inherited) if deadline is not None]
     return min(deadlines, default=None)
 
 
@@ -76,7 +96,7 @@ class Maker:
         """Returns a call that is ready to be made. Raises `Status`."""
         body = self._body(method, values)
         metadata: r.Metadata = dict(options.metadata)
-        if len(metadata) > r.MAX_METADATA_ENTRIES or metadata_size(metadata) > r.MAX_METADATA_BYTES:
+        if len(metadata) > r.MAX_METADATA_ENTRIES or r.metadata_size(metadata) > r.MAX_METADATA_BYTES:
             raise _not_sent(Code.RESOURCE_EXHAUSTED, "a call has at most 64 entries of metadata, and 16384 bytes")
         deadline = deadline_of(method, options, self.timeout)
         spec = CallSpec(method.name, method.kind, body, deadline, metadata or None, proof=options.delivered)

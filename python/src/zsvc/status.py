@@ -75,9 +75,11 @@ class Cause(enum.IntEnum):
     PANICKED = 9
     SERVER_RESTARTED = 10
     FORBIDDEN = 11
-    NOT_CONNECTED = 256
+    NEVER_CONNECTED = 256
     CONNECTION_LOST = 257
-    SILENT = 258
+    SERVER_SILENT = 258
+    CLOSED = 259
+    OVERLAP = 260
 
     @classmethod
     def of(cls, number: int | None) -> Cause | None:

@@ -1,4 +1,4 @@
-"""What tests of programs need: servers on a free port, and calls that fail when the test says so."""
+"""What tests of programs need: servers on a free port, calls that fail, and clients and services that are fakes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 from .aio.middleware import ServerNext, ServerRequest
 from .aio.server import Server, Service
 from .connect import Channel
+from .mocks import Called, Script
 from .status import Status
 
-__all__ = ["Faults", "serving"]
+__all__ = ["Called", "Faults", "Script", "serving"]
 
 
 @contextlib.asynccontextmanager

@@ -174,3 +174,15 @@ class Enum(enum.IntEnum):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return (type(self), (self._value_,))
+
+
+class Flags(enum.IntFlag):
+    """The base of generated flags. Bits that this program does not know are kept: `Access(1 << 40)`."""
+
+    @property
+    def unknown(self) -> Any:
+        """The flags that this program does not know."""
+        known = 0
+        for flag in type(self).__members__.values():
+            known |= flag._value_
+        return type(self)(self._value_ & ~known)

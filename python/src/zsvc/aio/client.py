@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from typing_extensions import Self
+from typing_extensions import Never, Self
 
 from ..codec.writer import Body
 from ..connect import Channel
 from ..method import Method, encode_item
-from ..options import CallOptions
+from ..options import Beside, CallOptions
 from ..session.failure import Failure
 from ..status import Code, Status
 from ..wire.records import Metadata
@@ -36,6 +36,7 @@ class Call:
         # A failure is told by the stream too, where there is one.
         self.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
         self.sending = Sending()
+        self.beside = Beside(request.options.response_metadata)
         self.items: ItemQueue[Any] | None = None
         self._is_over = False
         channel.check_open()
@@ -43,7 +44,7 @@ class Call:
         if request.method.kind.answers_items:
             assert request.method.answer is not None
             window = channel.limits.stream_window
-            self.items = ItemQueue(request.method.answer, self._max_body, window, self._consumed)
+            self.items = ItemQueue(request.method.answer, self._max_body, window, self._consumed, self.cancel)
         core, pending = channel.core, self.pending
         core.post(lambda: core.submit(pending))
 
@@ -67,8 +68,11 @@ class Call:
 
     def on_metadata(self, metadata: Metadata) -> None:
         """Tells names and values beside the answer."""
-        if self.options.response_metadata is not None:
-            self._bridge.post(lambda: self.options.response_metadata.update(metadata))  # type: ignore[union-attr]
+        self._bridge.post(lambda: self.beside.add(metadata))
+
+    def on_repeat(self) -> None:
+        """Tells that the call is made again."""
+        self._bridge.post(self.beside.forget)
 
     # ---- in the event loop
 
@@ -85,9 +89,7 @@ class Call:
 
     def _add(self, body: Body) -> None:
         assert self.items is not None
-        error = self.items.add(body)
-        if error is not None:
-            self.cancel(error)
+        self.items.add(body)
 
     def _consumed(self, size: int) -> None:
         core, pending = self._channel.core, self.pending
@@ -166,6 +168,12 @@ class Streaming(Generic[T]):
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self
+
+    if not TYPE_CHECKING:  # who checks types knows
+
+        def __iter__(self) -> Never:
+            self._cancel()
+            raise TypeError("the answers of a client for asyncio come by `async for`; a blocking client has `for`")
 
     async def __anext__(self) -> T:
         call = self._call or await self._opened()

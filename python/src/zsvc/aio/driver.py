@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ..io.curve import ServerCurve
 from ..io.reactor import Reactor, Timer
 from ..io.router import Router, announces_id
-from ..session.config import ServerLimits
+from ..session.config import ServerLimits, max_received
 from ..session.failure import record_of
 from ..session.peer import Event, Method
 from ..session.server import ServerSession
@@ -41,10 +41,10 @@ class ServerDriver:
     ) -> None:
         self.session = ServerSession(limits, methods)
         if curve is not None:
-            self.session.set_roles(curve.roles_of)
+            self.session.set_roles(curve.roles_of, bars_others=curve.clients is not None)
         self._event = event
         self._reactor = Reactor("zsvc-server")
-        self._router = Router(self._reactor, 4 * limits.max_message_size + 256 * 1024, curve)
+        self._router = Router(self._reactor, max_received(limits.max_message_size), curve)
         self._reactor.ends.append(self._router.close)
         self._timer: Timer | None = None
         self._when_idle: Callable[[], None] | None = None
@@ -58,6 +58,17 @@ class ServerDriver:
             self.pump()
 
         self._reactor.call_soon(turn)
+
+    def set_clients(self, before: ServerCurve, curve: ServerCurve) -> None:
+        """Lets in other clients, or the same with other roles. Calls of those that have lost something end."""
+        self._router.let_in(curve)
+        self.session.set_roles(curve.roles_of, bars_others=curve.clients is not None)
+        known, now = before.clients or {}, curve.clients
+        for key in self.session.known_keys():
+            if now is not None and key not in now:
+                self.session.revoke(key, is_let_in=False)
+            elif set(known.get(key, ())) - set((now or {}).get(key, ())):
+                self.session.revoke(key, is_let_in=True)
 
     def bind(self, endpoint: str) -> str:
         """Binds an endpoint, from any thread, and returns it with its port. Raises `OSError`."""
@@ -111,8 +122,10 @@ class ServerDriver:
             else:
                 session.gone(peer, now)
             self._poll_events()
-        self._look_for_end()
-        self._set_timer()
+        # By one time: what is over for the first is not waited for by the second, and what is not over is.
+        now = time.monotonic()
+        self._look_for_end(now)
+        self._set_timer(now)
 
     def _poll_events(self) -> None:
         while (event := self.session.poll_event()) is not None:
@@ -125,20 +138,20 @@ class ServerDriver:
         elif len(frames) > 1:
             self.session.receive(frames, time.monotonic(), key)
 
-    def _look_for_end(self) -> None:
+    def _look_for_end(self, now: float) -> None:
         if self._when_idle is not None and self.session.is_idle():
             run, self._when_idle = self._when_idle, None
             run()
             self.pump()
-        if self._when_done is not None and self.session.is_done(time.monotonic()):
+        if self._when_done is not None and self.session.is_done(now):
             run, self._when_done = self._when_done, None
             run()
 
-    def _set_timer(self) -> None:
+    def _set_timer(self, now: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        when = self.session.next_timeout(time.monotonic())
+        when = self.session.next_timeout(now)
         if when is not None:
             self._timer = self._reactor.call_at(when, self._timeout)
 

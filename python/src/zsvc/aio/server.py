@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import MappingProxyType, TracebackType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from ..io.curve import ServerCurve
+from ..measure import Measure
 from ..method import Method
 from ..session import peer as session
 from ..session.config import ServerLimits
@@ -18,6 +20,11 @@ from .bridge import Bridge, bridge
 from .driver import ServerDriver
 from .middleware import ServerMiddleware
 from .running import RunningCall
+from .tokens import TokenCheck, Tokens
+
+if TYPE_CHECKING:
+    from ..builtin.health import HealthReporter
+    from ..events.publisher import Publisher
 
 DEFAULT_THREADS = 32
 _LAST_WAIT = 5.0
@@ -26,7 +33,7 @@ _LAST_WAIT = 5.0
 class Service:
     """The base of generated services, which programs implement."""
 
-    __zsvc_methods__: ClassVar[Sequence[Method[Any]]] = ()
+    __zsvc_methods__: Sequence[Method[Any]] = ()
 
 
 class ServedAs(Service):
@@ -50,28 +57,50 @@ class Server:
         self,
         *services: Service,
         bind: str | Sequence[str] = (),
+        events: Sequence[Publisher[Any]] = (),
         limits: ServerLimits | None = None,
         middleware: Sequence[ServerMiddleware] = (),
         curve: ServerCurve | None = None,
+        tokens: TokenCheck | None = None,
         threads: int = DEFAULT_THREADS,
+        reflection: bool = True,
+        health: bool | HealthReporter = True,
+        stats: bool = True,
+        introspection_roles: Sequence[str] = (),
     ) -> None:
-        """`threads` is the number of threads for `@blocking` methods.
+        """`events` are what clients may subscribe to. `tokens` finds out who makes a call that brings a token.
 
+        `threads` is the number of threads for `@blocking` methods. `reflection`, `health` and `stats` are services that
+        the server has by itself; where anything needs an identity, the first and the last are for clients that are
+        known, or have one of `introspection_roles`.
         Raises `ValueError` for methods with roles where the server can't know its clients.
         """
         self.limits = limits or ServerLimits()
         self.middleware = tuple(middleware)
         self._bind = (bind,) if isinstance(bind, str) else tuple(bind)
-        self._curve = curve
-        self._handlers = _handlers(services)
+        self.curve = curve
+        self.tokens = None if tokens is None else Tokens(tokens)
+        from ..builtin.own import Own, own_services  # which are services themselves
+
+        services = (*services, *events)
+        _check_are_services(services)
+        own = own_services(self, Own(reflection, health, stats, introspection_roles), services)
+        self._own = frozenset(map(id, own))
+        self._handlers = _handlers((*services, *own))
+        self.measures = {method.name: Measure() for _, method in self._handlers}
+        """What the calls of each method were."""
         for _, method in self._handlers:
-            if method.roles and (curve is None or curve.clients is None):
-                raise ValueError(f"`{method.name}` is for clients with a role: give the server `curve`, with `clients`")
+            if method.roles and tokens is None and (curve is None or curve.clients is None):
+                text = "give the server `curve`, with `clients`, or `tokens`"
+                raise ValueError(f"`{method.name}` is for clients with a role: {text}")
         self.threads = ThreadPoolExecutor(threads, thread_name_prefix="zsvc-handler")
+        self.free_threads = asyncio.Semaphore(threads)
         self._driver: ServerDriver | None = None
         self._bridge: Bridge | None = None
         self._running: dict[session.ServerCall, RunningCall] = {}
         self._endpoints: list[str] = []
+        self._is_draining = False
+        self._at_drain: dict[object, Callable[[], None]] = {}
 
     @property
     def driver(self) -> ServerDriver:
@@ -95,16 +124,24 @@ class Server:
         """Number of calls that were begun."""
         return self.driver.session.calls_started
 
+    def is_own(self, service: Service) -> bool:
+        """Reports whether a service is one that the server has by itself."""
+        return id(service) in self._own
+
     async def start(self) -> None:
         """Binds the endpoints, and begins to serve. Raises `OSError`."""
         if self._driver is not None:
             raise RuntimeError("the server was started already")
         methods = {
-            method.name: session.Method(method.name, method.kind, method.roles, (service, method))
+            method.name: session.Method(
+                method.name, method.kind, method.roles, (service, method), is_own=self.is_own(service)
+            )
             for service, method in self._handlers
         }
         self._bridge = bridge()
-        driver = ServerDriver(self.limits, methods, self._curve, self._event)
+        driver = ServerDriver(self.limits, methods, self.curve, self._event)
+        if self.tokens is not None:
+            driver.session.take_tokens()
         try:
             for endpoint in self._bind:
                 self._endpoints.append(driver.bind(endpoint))
@@ -120,11 +157,27 @@ class Server:
         self._endpoints.append(bound)
         return bound
 
+    def set_clients(self, clients: Mapping[str, Sequence[str]]) -> None:
+        """Lets in these clients from now on, by their public keys, with these roles, in place of those of `curve`.
+
+        Calls in flight of a client that is taken out end as unauthenticated, and further ones are refused; those of one
+        that has lost a role end as unavailable, and may be made again. Raises `ValueError` for a server without keys.
+        """
+        if self.curve is None:
+            raise ValueError("a server without `curve` does not know its clients")
+        before, self.curve = self.curve, replace(self.curve, clients=dict(clients))
+        driver, curve = self._driver, self.curve
+        if driver is not None:
+            driver.post(lambda: driver.set_clients(before, curve))
+
     async def drain(self) -> None:
         """Takes no new calls, waits for those in flight up to `grace`, and stops."""
         driver = self._driver
         if driver is None:
             return
+        self._is_draining = True
+        for run in list(self._at_drain.values()):
+            run()
         done = asyncio.Event()
         assert self._bridge is not None
         bridge = self._bridge
@@ -169,6 +222,10 @@ class Server:
             return
         call = event.call
         if isinstance(event, session.Started):
+            if call.is_over:
+                # Its client has not waited for its turn in this event loop.
+                self.forget(call)
+                return
             service, method = call.method.user
             running = self._running[call] = RunningCall(self, call, service, method)
             running.start()
@@ -185,9 +242,25 @@ class Server:
         else:
             found.sending.made_room(event.size)
 
+    def _when_draining(self, run: Callable[[], None]) -> Callable[[], None]:
+        """Calls a function when the server drains, at once if it does. Returns what takes that back."""
+        if self._is_draining:
+            run()
+        key = object()
+        self._at_drain[key] = run
+
+        def take_back() -> None:
+            self._at_drain.pop(key, None)
+
+        return take_back
+
     def forget(self, call: session.ServerCall) -> None:
         """Forgets a call whose handler has ended."""
         self._running.pop(call, None)
+        driver = self._driver
+        if driver is not None and self.limits.max_running is not None and not call.method.is_own:
+            with contextlib.suppress(RuntimeError):
+                driver.post(driver.session.handler_ended)
 
 
 def _handlers(services: Sequence[Service]) -> list[tuple[Service, Method[Any]]]:
@@ -208,6 +281,15 @@ def _handlers(services: Sequence[Service]) -> list[tuple[Service, Method[Any]]]:
             names.add(method.name)
             handlers.append((service, method))
     return handlers
+
+
+def _check_are_services(services: Sequence[object]) -> None:
+    """Raises `ValueError` for what is no object of a class that was generated."""
+    for service in services:
+        if not isinstance(service, Service):
+            name = service.__name__ if isinstance(service, type) else type(service).__name__
+            hint = "give an object of it, and not the class" if isinstance(service, type) else "derive it from one"
+            raise ValueError(f"`{name}` is no service of a schema, whose classes `zsvc gen` makes: {hint}")
 
 
 def _check_is_one(cls: type[Service]) -> None:

@@ -3,51 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from ..codec.body import decode_items
 from ..codec.form import Form
+from ..codec.items import ItemBuffer
+from ..codec.reader import DecodeError
 from ..codec.writer import Body
 from ..method import unreadable
-from ..status import Cause, Code, Outcome, Status
+from ..session.flow import ITEM_OVERHEAD
+from ..status import Outcome, Status
 
 T = TypeVar("T")
-MAX_UNSENT = 64 * 1024
+MAX_UNSENT = 256 * 1024
 """Bytes of items that a sender may have waiting for credit before it waits itself."""
 
 
 class ItemQueue(Generic[T]):
     """Items that have come and were not read yet. All methods are for the event loop's thread."""
 
-    def __init__(self, form: Form, max_body: int, window: int, consumed: Callable[[int], None]) -> None:
-        self._form, self._max_body, self._consumed_fn = form, max_body, consumed
+    def __init__(
+        self,
+        form: Form,
+        max_body: int,
+        window: int,
+        consumed: Callable[[int], None],
+        broken: Callable[[Status], None],
+    ) -> None:
+        """`consumed` is told of bytes that were read, `broken` of why an item can't be: no further ones can, then."""
+        self._consumed_fn, self._broken = consumed, broken
         self._report_at = max(window // 4, 1)
-        self._items: deque[tuple[T, int]] = deque()
+        self._items: ItemBuffer[T] = ItemBuffer(form, max_body)
         self._consumed = 0
         self._end: Exception | None = None
         self._is_over = False
         self._waiter: asyncio.Future[None] | None = None
 
-    def add(self, body: Body) -> Status | None:
-        """Adds the items of a record. Returns why one of them can't be read: no further ones can be, then."""
-        if self._is_over:
-            return None
-        items, error = decode_items(self._form, body, max_body=self._max_body)
-        for item, size in items:
-            if size > self._max_body:
-                text = f"an item has {size} bytes, and the limit of this side is {self._max_body}"
-                wrong = Status(Code.RESOURCE_EXHAUSTED, text, outcome=Outcome.MAYBE_EXECUTED, cause=Cause.TOO_LARGE)
-                self.end(wrong)
-                return wrong
-            self._items.append((item, size))
-        if error is not None:
-            wrong = unreadable("an item", error, Outcome.MAYBE_EXECUTED)
-            self.end(wrong)
-            return wrong
-        self._wake()
-        return None
+    def add(self, body: Body) -> None:
+        """Adds the items of a record."""
+        if not self._is_over:
+            self._items.add(body)
+            self._wake()
 
     def end(self, error: Exception | None) -> None:
         """Ends the stream: what has come is read before."""
@@ -70,7 +66,13 @@ class ItemQueue(Generic[T]):
                 raise RuntimeError("a stream is read by one task at a time")
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        item, size = self._items.popleft()
+        try:
+            item, size = self._items.take()
+        except DecodeError as error:
+            wrong = unreadable("an item", error, Outcome.MAYBE_EXECUTED)
+            self._broken(wrong)
+            self._is_over, self._end = True, wrong
+            raise wrong from None
         self._consumed += size
         if self._consumed >= self._report_at:
             self._consumed_fn(self._consumed)
@@ -88,7 +90,7 @@ class Sending:
 
     def add(self, size: int) -> None:
         """Counts an item."""
-        self._unsent += size
+        self._unsent += size + ITEM_OVERHEAD
 
     def made_room(self, size: int) -> None:
         """Counts items that have left."""

@@ -11,7 +11,7 @@ from ..io.curve import ClientCurve
 from ..io.dealer import Dealer
 from ..io.reactor import Reactor, Timer
 from ..session.client import ClientSession, Event
-from ..session.config import ClientLimits
+from ..session.config import ClientLimits, max_received
 from ..status import Cause, Code, Status
 
 _FIRST_PAUSE = 0.05
@@ -52,7 +52,7 @@ class Connection:
         self._dealer = self._connect()
 
     def _connect(self) -> Dealer:
-        max_frame = 4 * self._limits.max_message_size + 256 * 1024
+        max_frame = max_received(self._limits.max_message_size)
         self._dealer = Dealer(self._reactor, self.endpoint, self, max_frame, self._curve)
         return self._dealer
 

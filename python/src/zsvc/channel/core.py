@@ -34,10 +34,13 @@ class Listener(Protocol):
         """Tells that items have come."""
 
     def on_room(self, size: int) -> None:
-        """Tells that items of so many bytes have left."""
+        """Tells that items have left; `size` is their number of bytes."""
 
     def on_metadata(self, metadata: Metadata) -> None:
         """Tells names and values beside the answer."""
+
+    def on_repeat(self) -> None:
+        """Tells that the call is made again: what has come beside an answer is not of this attempt."""
 
 
 @dataclass(frozen=True)
@@ -111,25 +114,27 @@ class Core:
         for connection in self._connections:
             connection.close(linger=1.0)
         for pending in list(self._waiting):
-            self._fail(pending, Status(Code.CANCELLED, "the channel was closed", outcome=Outcome.NOT_SENT))
+            text = "the channel was closed"
+            self._fail(pending, Status(Code.CANCELLED, text, outcome=Outcome.NOT_SENT, cause=Cause.CLOSED))
 
     # ---- what callers say
 
     def submit(self, pending: PendingCall) -> None:
         """Makes a call, or has it wait for a connection."""
         if self._is_closed:
-            status = Status(Code.CANCELLED, "the channel is closed", outcome=Outcome.NOT_SENT)
+            status = Status(Code.CANCELLED, "the channel is closed", outcome=Outcome.NOT_SENT, cause=Cause.CLOSED)
             self._fail(pending, status)
             return
         self.budget.count_call()
         replaced = self._overlaps.admit(pending)
         if replaced is pending:
             text = "the method has @overlap(ignore), and an earlier call runs"
-            self._fail(pending, Status(Code.ABORTED, text, outcome=Outcome.NOT_SENT))
+            self._fail(pending, Status(Code.ABORTED, text, outcome=Outcome.NOT_SENT, cause=Cause.OVERLAP))
         elif replaced is not None:
             outcome = Outcome.MAYBE_EXECUTED if replaced.call is not None else Outcome.NOT_SENT
             self._give_up(replaced)
-            self._fail(replaced, Status(Code.CANCELLED, "a later call has replaced this one", outcome=outcome))
+            text = "a later call has replaced this one"
+            self._fail(replaced, Status(Code.CANCELLED, text, outcome=outcome, cause=Cause.OVERLAP))
         if not pending.is_over:
             self._watch_deadline(pending)
             if not self._overlaps.holds_back(pending):
@@ -218,7 +223,7 @@ class Core:
             return
         code, text, cause = Code.DEADLINE_EXCEEDED, "time was up before the call was made", Cause.DEADLINE
         if not any(connection.session is not None for connection in self._connections):
-            code, text, cause = Code.UNAVAILABLE, f"no connection: {self.why_down()}", Cause.NOT_CONNECTED
+            code, text, cause = Code.UNAVAILABLE, f"no connection: {self.why_down()}", Cause.NEVER_CONNECTED
         outcome = pending.attempts.outcome(Outcome.NOT_SENT)
         self._fail(pending, Status(code, text, outcome=outcome, cause=cause))
 
@@ -262,6 +267,7 @@ class Core:
             pause = pending.attempts.pause(failure, self.budget, now, pending.spec.deadline)
             if pause is not None:
                 pending.call = pending.connection = None
+                pending.listener.on_repeat()
                 self._reactor.call_at(now + pause, lambda: self._make(pending))
                 return
         self._fail(pending, failure)

@@ -11,6 +11,8 @@ from ..status import Cause, Code, Outcome, Status
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
 _MAX_TOKENS = 100.0
+MAX_HINT = 60.0
+"""Seconds. A server may ask to wait for so long at most; past it the call fails."""
 LONG_PARAMETERS = 256 * 1024
 """A call with longer parameters is not made again once its connection was lost twice: it may be what ends it."""
 
@@ -101,6 +103,9 @@ class Attempts:
     def _pause_for(self, status: Status, budget: Budget, now: float) -> float | None:
         if status.outcome is Outcome.NOT_SENT and status.cause in (Cause.GOING_AWAY, Cause.CONNECTION_LOST):
             return 0.0
+        if (status.retry_after or 0.0) > MAX_HINT:
+            # Without a deadline, it would wait for as long as any server says.
+            return None
         if not budget.take(now):
             return None
         longest = min(_FIRST_PAUSE * 2 ** (self.made - 1), _LONGEST_PAUSE)

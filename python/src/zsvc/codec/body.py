@@ -36,27 +36,6 @@ def decode_with(read: Callable[[Reader], T], body: Body, *, max_body: int, bound
     return _with_attachments(whole, body, max_memory(max_body), bounds)
 
 
-def decode_items(form: Form, body: Body, *, max_body: int) -> tuple[list[tuple[Any, int]], DecodeError | None]:
-    """Returns the items of a record, each with its length in bytes, up to one that can't be read, and why it can't."""
-    memory = max_memory(max_body)
-    items: list[tuple[Any, int]] = []
-
-    def read(reader: Reader) -> None:
-        items.clear()
-        while reader.pos < reader.end:
-            start, taken = reader.pos, reader.taken
-            reader.room, reader.depth = memory, 0  # each item has memory of its own
-            item = form.read(reader)
-            attached = sum(map(len, reader.attachments[taken : reader.taken]))
-            items.append((item, reader.pos - start + attached))
-
-    try:
-        _with_attachments(read, body, memory, False)
-    except DecodeError as error:
-        return items, error
-    return items, None
-
-
 def _with_attachments(read: Callable[[Reader], T], body: Body, memory: int, bounds: bool) -> T:
     """Reads with attachments as they are, or joined if one of them is no whole value."""
     if body.attachments:
@@ -77,4 +56,4 @@ def _not_empty(attachments: Sequence[memoryview], places: Sequence[int]) -> tupl
     return [attachment for attachment, _ in kept], [place for _, place in kept]
 
 
-__all__ = ["Body", "decode", "decode_items", "decode_with", "encode", "join"]
+__all__ = ["Body", "decode", "decode_with", "encode", "join"]

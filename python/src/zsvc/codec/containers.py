@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from ..values import Enum
+from ..values import Enum, Flags
+from . import registry
 from .form import Form, shown
 from .reader import DecodeError, Reader
 from .scalars import FloatForm, IntForm, read_int
@@ -200,11 +201,40 @@ class OptionalForm(Form):
             self.inner.write(writer, value)
 
 
+class FlagsForm(Form):
+    """A set of flags."""
+
+    def __init__(self, flags: type[Flags], names: Sequence[str] | Mapping[int, str] = ()) -> None:
+        """`names` are those of the schema: in its order, or by the numbers of the flags."""
+        self.flags = flags
+        numbers = [int(flag).bit_length() - 1 for flag in flags.__members__.values()]
+        self.names = names if isinstance(names, Mapping) else dict(zip(numbers, names, strict=False))
+        registry.add_other(flags, self)
+
+    def read(self, reader: Reader) -> Any:  # noqa: D102
+        bits = read_int(reader)
+        if bits is None:
+            raise reader.wrong(f"`{self.flags.__name__}`")
+        if bits < 0:
+            raise DecodeError(f"{bits} is no set of flags, which has 64 bits without a sign")
+        return self.flags(bits)
+
+    def write(self, writer: Writer, value: Any) -> None:  # noqa: D102
+        if not isinstance(value, self.flags):
+            raise EncodeError(f"expected a `{self.flags.__name__}`, found {shown(value)}")
+        if not 0 <= int(value) < 1 << 64:
+            raise EncodeError(f"{int(value)} is no set of flags, which has 64 bits without a sign")
+        writer.integer(int(value))
+
+
 class EnumForm(Form):
     """An enum."""
 
-    def __init__(self, enum: type[Enum]) -> None:
+    def __init__(self, enum: type[Enum], names: Sequence[str] | Mapping[int, str] = ()) -> None:
+        """`names` are those of the schema: in its order, or by their numbers."""
         self.enum = enum
+        self.names = names if isinstance(names, Mapping) else dict(zip(map(int, enum), names, strict=False))
+        registry.add_other(enum, self)
         self._places = {value: place for place, value in enumerate(enum)}
 
     def order(self, value: Enum) -> tuple[int, int]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from .form import Form
 
+_OF_CLASS = "__zsvc_form__"
+"""What the class of an enum, or of flags, has its form by. Dynamic ones come and go, so no table holds them."""
 _TYPES: dict[type[Any], tuple[str, Form]] = {}
 
 
@@ -21,3 +23,15 @@ def find(cls: type[Any]) -> tuple[str, Form]:
         if found is not None:
             return found
     raise TypeError(f"`{cls.__name__}` is no type of a .svc file")
+
+
+def add_other(cls: type[Any], form: Form) -> None:
+    """Adds an enum or flags."""
+    setattr(cls, _OF_CLASS, form)
+
+
+def form_of(cls: type[Any]) -> Form | None:
+    """Returns the form of a class, or of the union of which it is a variant."""
+    found = _TYPES.get(cls)
+    form: Form | None = getattr(cls, _OF_CLASS, None) if found is None else found[1]
+    return form

@@ -63,8 +63,10 @@ class UnionForm(Form):
         name: str,
         unknown: Callable[[int, bytes], Any],
         variants: Callable[[], Sequence[tuple[int, type[Any], Form | None]]],
+        names: Sequence[str] = (),
     ) -> None:
-        self.name = name
+        """`names` are those of the variants in the schema, in its order."""
+        self.name, self.names = name, tuple(names)
         self.unknown = unknown
         self._make = variants
         self._numbers: dict[int, Variant] | None = None

@@ -72,13 +72,13 @@ class ServerCurve:
 
 
 class Gatekeeper:
-    """Answers libzmq's question whether a client may connect (ZAP, RFC 27)."""
+    """Answers libzmq's question whether a client may connect (ZAP, RFC 27). `curve` may be set to another."""
 
     def __init__(self, context: Any, curve: ServerCurve) -> None:
         self.socket = context.socket(zmq.ROUTER)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.bind(_ZAP_ENDPOINT)
-        self._curve = curve
+        self.curve = curve
 
     def ready(self, _: int) -> None:
         """Answers all questions that have come."""
@@ -102,6 +102,6 @@ class Gatekeeper:
         key = ""
         if mechanism == b"CURVE" and len(request) == 7 and len(request[6]) == 32:
             key = zmq.utils.z85.encode(request[6]).decode()
-        is_allowed = bool(key) and (self._curve.clients is None or key in self._curve.clients)
+        is_allowed = bool(key) and (self.curve.clients is None or key in self.curve.clients)
         status = [b"200", b"OK", key.encode()] if is_allowed else [b"400", b"not let in", b""]
         return [*route, version, id, *status, b""]

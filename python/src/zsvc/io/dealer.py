@@ -14,7 +14,7 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from .curve import ClientCurve
-from .reactor import Reactor
+from .reactor import LONGEST_READING, Reactor
 
 CONNECT_TIMEOUT = 10.0
 _BATCH = 256
@@ -115,19 +115,24 @@ class Dealer:
         if not self._is_up:
             # A server's first words may be seen before libzmq's that the connection is up.
             self._monitored(0)
-        self._receive(_BATCH)
+        self._receive()
         if not self._is_closed:
             self._user.on_turn()
 
-    def _receive(self, most: int) -> None:
-        for _ in range(most):
+    def _receive(self) -> bool:
+        """Reads messages. Reports whether there may be more of them."""
+        until = time.monotonic() + LONGEST_READING
+        for _ in range(_BATCH):
             if self._is_closed:
-                return
+                return False
             try:
                 frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.ZMQError:
-                return
+                return False
             self._user.on_message([frame.buffer for frame in frames])
+            if time.monotonic() >= until:
+                break
+        return True
 
     def _monitored(self, _: int) -> None:
         while not self._is_closed:
@@ -140,9 +145,16 @@ class Dealer:
                 self._timer.cancel()
                 self._user.on_up()
             elif event in _FAILED:
-                # What had come before the connection was lost is still there to be read.
-                self._receive(1 << 20)
-                self._down(_FAILED[int(event)])
+                self._read_rest(_FAILED[int(event)])
+                return
+
+    def _read_rest(self, reason: str) -> None:
+        """Reads what had come before the connection was lost, in portions: other connections have their turns."""
+        if self._receive():
+            self._user.on_turn()
+            self._reactor.call_soon(lambda: self._read_rest(reason))
+        else:
+            self._down(reason)
 
     def _took_too_long(self) -> None:
         self._down(f"no connection within {CONNECT_TIMEOUT:g} s")

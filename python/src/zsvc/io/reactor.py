@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import heapq
-import itertools
 import logging
 import os
 import threading
@@ -17,6 +15,12 @@ from typing import Any
 
 import zmq
 
+from ..due import Due
+
+_LONGEST_WAIT = 60_000.0
+"""Milliseconds. `poll` takes no more than 2^31 of them, and times may be further away."""
+LONGEST_READING = 0.005
+"""Seconds after which no further message is read, until what has come so far was answered, and others had a turn."""
 _LOG = logging.getLogger("zsvc")
 _REACTORS: weakref.WeakSet[Reactor] = weakref.WeakSet()
 
@@ -46,9 +50,9 @@ class Reactor:
         self._poller = zmq.Poller()
         self._poller.register(self._wake_read, zmq.POLLIN)
         self._readers: dict[Any, Callable[[int], None]] = {}
-        self._timers: list[tuple[float, int, Timer]] = []
-        self._sequence = itertools.count()
+        self._timers: Due[Timer] = Due(lambda timer: timer.run is None)
         self._is_stopping = False
+        self._has_failed = False
         self.ends: list[Callable[[], None]] = []
         """Called when the thread ends, to close sockets."""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -56,9 +60,11 @@ class Reactor:
         _REACTORS.add(self)
 
     def call_soon(self, run: Callable[[], None]) -> None:
-        """Has the thread call a function. Raises `RuntimeError` in a process that was forked from this one's."""
+        """Has the thread call a function. Raises `RuntimeError` if a fault has ended it, or in a forked process."""
         if os.getpid() != self._pid:
             raise RuntimeError("this channel or server belongs to another process: make one in each process")
+        if self._has_failed:
+            raise RuntimeError("a fault in zsvc has ended the thread of this channel or server: see its log")
         self._soon.append(run)
         if not self._is_awake:
             self._is_awake = True
@@ -68,7 +74,7 @@ class Reactor:
     def call_at(self, when: float, run: Callable[[], None]) -> Timer:
         """Calls a function at a time of `time.monotonic`."""
         timer = Timer(run)
-        heapq.heappush(self._timers, (when, next(self._sequence), timer))
+        self._timers.add(when, timer)
         return timer
 
     def add_socket(self, socket: Any, events: int, ready: Callable[[int], None]) -> None:
@@ -83,7 +89,7 @@ class Reactor:
 
     def stop(self) -> None:
         """Ends the thread, and waits for it unless this is it."""
-        if os.getpid() != self._pid:
+        if os.getpid() != self._pid or self._has_failed:
             return
         self.call_soon(self._stop)
         if threading.current_thread() is not self._thread:
@@ -93,10 +99,15 @@ class Reactor:
         self._is_stopping = True
 
     def _run(self) -> None:
-        while not self._is_stopping:
-            self._run_soon()
-            self._run_timers()
-            self._wait()
+        try:
+            while not self._is_stopping:
+                self._run_soon()
+                # Before times: what peers have said meanwhile may be what is waited for.
+                self._wait()
+                self._run_timers()
+        except Exception:
+            _LOG.exception("a fault in zsvc has ended its thread, and all calls with it: please report it")
+            self._has_failed = True
         for end in self.ends:
             self._guarded(end)
         # What was asked for at the last moment learns that it is too late.
@@ -111,22 +122,24 @@ class Reactor:
 
     def _run_timers(self) -> None:
         now = time.monotonic()
-        while self._timers and self._timers[0][0] <= now:
-            run = heapq.heappop(self._timers)[2].run
-            if run is not None:
-                self._guarded(run)
+        due: list[Timer] = []
+        while (timer := self._timers.take(now)) is not None:
+            due.append(timer)
+        # One that sets another for a time that has passed already leaves the rest its turn before that.
+        for timer in due:
+            if timer.run is not None:
+                self._guarded(timer.run)
 
     def _wait(self) -> None:
         if self._is_stopping:
             return
-        while self._timers and self._timers[0][2].run is None:
-            heapq.heappop(self._timers)
+        when = self._timers.next()
         self._is_awake = False
         # What was added before this line is seen here; what is added after it writes to the pipe.
         if self._soon:
             timeout: float | None = 0
         else:
-            timeout = (self._timers[0][0] - time.monotonic()) * 1000 if self._timers else None
+            timeout = None if when is None else min(_LONGEST_WAIT, (when - time.monotonic()) * 1000)
         ready = self._poller.poll(None if timeout is None else max(0, int(timeout + 0.999)))
         self._is_awake = True
         for socket, events in ready:

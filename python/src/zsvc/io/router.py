@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
+import random
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import zmq
 
 from .curve import Gatekeeper, ServerCurve
-from .reactor import Reactor
+from .reactor import LONGEST_READING, Reactor
 
 _BATCH = 256
+_SEEDING = threading.Lock()
 
 
 def announces_id(route: memoryview) -> bool:
     """Reports whether a peer announces a routing id: libzmq's own are of five bytes, the first of which is 0."""
     return len(route) != 5 or route[0] != 0
+
+
+def _seed() -> None:
+    """Seeds the `rand` of C, from which libzmq takes the first routing id of a ROUTER that is made next.
+
+    libzmq never seeds it (4.3.5, `router_t`), and ends the process where a peer announces the id that another is about
+    to get. It can't be told to refuse such ids, so they must not be known.
+    """
+    library = ctypes.CDLL("ucrtbase" if os.name == "nt" else None)
+    library.srand(ctypes.c_uint(random.SystemRandom().getrandbits(32)))
 
 
 class Router:
@@ -30,7 +45,9 @@ class Router:
         if curve is not None:
             self._gatekeeper = Gatekeeper(reactor.context, curve)
             reactor.add_socket(self._gatekeeper.socket, zmq.POLLIN, self._gatekeeper.ready)
-        self._socket = reactor.context.socket(zmq.ROUTER)
+        with _SEEDING:
+            _seed()
+            self._socket = reactor.context.socket(zmq.ROUTER)
         options = {
             zmq.LINGER: 1_000,
             zmq.ROUTER_MANDATORY: 1,
@@ -50,8 +67,15 @@ class Router:
             curve.apply(self._socket)
         self._files: list[str] = []
 
+    def let_in(self, curve: ServerCurve) -> None:
+        """Lets in other clients from now on."""
+        if self._gatekeeper is not None:
+            self._gatekeeper.curve = curve
+
     def bind(self, endpoint: str) -> str:
         """Binds an endpoint, and returns it with the port that it has. Raises `OSError`."""
+        if not endpoint.startswith(("tcp://", "ipc://")):
+            raise OSError(errno.EINVAL, f"`{endpoint}` is no endpoint: write `tcp://HOST:PORT` or `ipc://PATH`")
         if endpoint.startswith("ipc://") and os.path.exists(endpoint[6:]) and not _is_stale(endpoint[6:]):
             raise OSError(errno.EADDRINUSE, f"`{endpoint}` is in use: a program listens there")
         self._socket.setsockopt(zmq.IPV6, int("[" in endpoint))
@@ -65,12 +89,15 @@ class Router:
         """Begins to read. `message` gets each message and its sender's public key, `turn` is called after several."""
 
         def ready(_: int) -> None:
+            until = time.monotonic() + LONGEST_READING
             for _ in range(_BATCH):
                 try:
                     frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
                 except zmq.ZMQError:
                     break
                 message([frame.buffer for frame in frames], self._key_of(frames[-1]))
+                if time.monotonic() >= until:
+                    break
             turn()
 
         self._reactor.add_socket(self._socket, zmq.POLLIN, ready)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ..status import Cause, Code, Outcome, Status
-from ..wire.records import Call
+from ..wire.records import NAME_OF_TOKENS, Call
 from .config import Kind, ServerLimits
 from .peer import Method, Peer, Peers
 
@@ -20,6 +20,10 @@ class Admission:
         self.is_going_away = False
         self.roles_of: Callable[[str], Sequence[str] | None] = lambda _: None
         """Returns the roles of a client by its public key."""
+        self.bars_others = False
+        """Whether a client without an entry may call nothing: it was taken out after it had connected."""
+        self.takes_tokens = False
+        """Whether calls may say who makes them."""
 
     def refusal(self, peer: Peer, call: Call) -> Status | None:
         """Returns why a call is not taken. One with the id 0 is the only one that is maybe executed."""
@@ -37,9 +41,9 @@ class Admission:
     def _of_client(self, peer: Peer, call: Call) -> Status | None:
         limits = self._limits
         if peer.in_flight >= limits.max_calls_per_peer:
-            return _overloaded(f"the client has {peer.in_flight} calls in flight, as many as it may")
+            return overloaded(f"the client has {peer.in_flight} calls in flight, as many as it may")
         if peer.outbox.size >= limits.max_waiting_per_peer:
-            return _overloaded(f"the client has not read {peer.outbox.size} bytes, as many as may wait")
+            return overloaded(f"the client has not read {peer.outbox.size} bytes, as many as may wait")
         if call.id and call.id in peer.calls:
             text = f"a call with the id {call.id} is in flight already"
             return _refused(Code.INVALID_ARGUMENT, text, Cause.PROTOCOL)
@@ -48,10 +52,10 @@ class Admission:
     def _of_server(self, peer: Peer) -> Status | None:
         most, calls = self._limits.max_calls, self._peers.calls
         if calls >= most:
-            return _overloaded(f"the server has {calls} calls in flight, as many as it may")
+            return overloaded(f"the server has {calls} calls in flight, as many as it may")
         left, own = most - calls, peer.in_flight
         if most >= 4 and own and 4 * left <= most and 4 * own * len(self._peers.with_calls) >= left:
-            return _overloaded(
+            return overloaded(
                 f"the client has {own} calls in flight, which is its share: the server has room for {left}"
             )
         return None
@@ -64,16 +68,15 @@ class Admission:
         if (method.kind is Kind.ONE_WAY) != call.one_way:
             text = f"`{method.name}` is called by the other kind of call record"
             return _refused(Code.INVALID_ARGUMENT, text, Cause.NO_SUCH_METHOD)
-        if not method.roles:
-            return None
-        roles = None if peer.key is None else self.roles_of(peer.key)
-        if roles is None:
-            text = f"`{method.name}` is for clients with a role, and this client is not known"
-            return _refused(Code.UNAUTHENTICATED, text, Cause.FORBIDDEN)
-        if not set(roles) & set(method.roles):
-            text = f"`{method.name}` is for clients with one of the roles {', '.join(method.roles)}"
-            return _refused(Code.PERMISSION_DENIED, text, Cause.FORBIDDEN)
+        if self.bars_others and peer.key is not None and self.roles_of(peer.key) is None:
+            return _refused(Code.UNAUTHENTICATED, "the client is not let in any more", Cause.FORBIDDEN)
+        if method.roles and not self._has_token(call):
+            return role_refusal(method, None if peer.key is None else self.roles_of(peer.key))
         return None
+
+    def _has_token(self, call: Call) -> bool:
+        """Reports whether a call says who makes it, which is looked at once it runs."""
+        return self.takes_tokens and any(name.lower() == NAME_OF_TOKENS for name in call.metadata or ())
 
     def _of_time(self, call: Call) -> Status | None:
         if self.is_going_away and not call.one_way:
@@ -93,11 +96,23 @@ class Admission:
         return None
 
 
+def role_refusal(method: Method, roles: Sequence[str] | None) -> Status | None:
+    """Returns why a client with these roles may not call a method with roles; it is not known if it has `None`."""
+    if roles is None:
+        text = f"`{method.name}` is for clients with a role, and this client is not known"
+        return _refused(Code.UNAUTHENTICATED, text, Cause.FORBIDDEN)
+    if not set(roles) & set(method.roles):
+        text = f"`{method.name}` is for clients with one of the roles {', '.join(method.roles)}"
+        return _refused(Code.PERMISSION_DENIED, text, Cause.FORBIDDEN)
+    return None
+
+
 def _refused(code: Code, text: str, cause: Cause) -> Status:
     return Status(code, text, outcome=Outcome.NOT_SENT, cause=cause)
 
 
-def _overloaded(text: str) -> Status:
+def overloaded(text: str) -> Status:
+    """Returns the status of a call for which there is no room now."""
     return Status(
         Code.RESOURCE_EXHAUSTED,
         text,

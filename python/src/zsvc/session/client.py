@@ -6,20 +6,20 @@ The order of calls: `start` and what belongs to a call at any time; `receive` fo
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..codec.writer import Body
+from ..due import Due
 from ..status import Cause, Code, Outcome, Status
 from ..wire import read, write
 from ..wire import records as r
 from ..wire.outbox import Frame, Outbox
-from .config import ClientLimits, Kind
-from .failure import Failure, failure_of
-from .flow import Inbound, Outbound, pack
+from .config import ClientLimits, Kind, max_received
+from .failure import Failure, failure_of, too_large
+from .flow import Inbound, Outbound, cost, pack
 from .liveness import Liveness
 
 
@@ -46,8 +46,8 @@ class ClientCall:
         self.is_over = False
         self.is_sent = False
         """Whether it was handed to the transport."""
-        self.metadata_entries = 0
-        self.metadata_bytes = 0
+        self.metadata: r.Metadata = {}
+        """What the server has sent beside the answer so far."""
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ class ClientSession:
         self._next_id = 1
         self._outbox = Outbox()
         self._events: deque[Event] = deque()
-        self._deadlines: list[tuple[float, int]] = []
+        self._deadlines: Due[ClientCall] = Due(lambda call: call.is_over)
         self._liveness = Liveness(limits.server_timeout, now)
         self._sending: dict[int, ClientCall] = {}
         """Calls with items that may leave."""
@@ -135,7 +135,7 @@ class ClientSession:
         record.credit = call.inbound.window if call.inbound is not None else 0
         self._outbox.push(write.call(record), spec.body.attachments, call=call.id)
         if spec.deadline is not None:
-            heapq.heappush(self._deadlines, (spec.deadline, call.id))
+            self._deadlines.add(spec.deadline, call)
         return call
 
     def _start_one_way(self, spec: CallSpec, user: Any, now: float) -> ClientCall:
@@ -148,7 +148,7 @@ class ClientSession:
             call.id = self._ping(now)
             self._calls[call.id] = call
             if spec.deadline is not None:
-                heapq.heappush(self._deadlines, (spec.deadline, call.id))
+                self._deadlines.add(spec.deadline, call)
             return call
         if self._liveness.wants_proof:
             self._ping(now)
@@ -186,7 +186,7 @@ class ClientSession:
     def receive(self, frames: Sequence[memoryview], now: float) -> None:
         """Handles a message."""
         self._liveness.heard(now)
-        message = read.read_message(frames, min_route=0)
+        message = read.read_message(frames, min_route=0, max_size=max_received(self._limits.max_message_size))
         for record in message.records:
             self._record(record, now)
         if message.error is not None:
@@ -222,25 +222,16 @@ class ClientSession:
 
     def next_timeout(self) -> float | None:
         """Returns when `handle_timeout` is to be called."""
-        deadlines = self._deadlines
-        while deadlines and deadlines[0][1] not in self._calls:
-            heapq.heappop(deadlines)
-        times = [deadlines[0][0]] if deadlines else []
-        liveness = self._liveness.next_timeout(bool(self._calls))
-        if liveness is not None:
-            times.append(liveness)
-        return min(times, default=None)
+        times = (self._deadlines.next(), self._liveness.next_timeout(bool(self._calls)))
+        return min((time for time in times if time is not None), default=None)
 
     def handle_timeout(self, now: float) -> None:
         """Ends calls whose deadline has passed, and asks a silent server for a sign of life."""
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, id = heapq.heappop(self._deadlines)
-            call = self._calls.get(id)
-            if call is not None and call.spec.deadline is not None and call.spec.deadline <= now:
-                self._expire(call)
+        while (call := self._deadlines.take(now)) is not None:
+            self._expire(call)
         if self._liveness.is_dead(bool(self._calls), now):
             text = "the server has said nothing for too long"
-            self._fail_sent(Status(Code.UNAVAILABLE, text, cause=Cause.SILENT), cancel=True)
+            self._fail_sent(Status(Code.UNAVAILABLE, text, cause=Cause.SERVER_SILENT), cancel=True)
         elif self._liveness.should_ask(bool(self._calls), now):
             self._ping(now)
 
@@ -299,7 +290,7 @@ class ClientSession:
             for body in pack(items):
                 self._outbox.push(write.with_body(r.ITEMS, call.id, body), body.attachments)
             if items:
-                self._events.append(RoomMade(call, sum(map(len, items))))
+                self._events.append(RoomMade(call, cost(items)))
             if outbound.is_complete:
                 self._outbox.push(write.plain(r.END, call.id))
             if outbound.is_complete or outbound.credit <= 0 or outbound.size == 0:
@@ -315,7 +306,9 @@ class ClientSession:
 
     def _record(self, record: r.Record, now: float) -> None:
         if isinstance(record, r.Ping):
-            self._outbox.push(write.pong(record.id, None))
+            # A server that does not read what it asks for has no use for an answer.
+            if self._outbox.size < self._limits.max_unsent:
+                self._outbox.push(write.pong(record.id, None))
         elif isinstance(record, r.Pong):
             self._pong(record)
         elif isinstance(record, r.GoingAway):
@@ -370,7 +363,8 @@ class ClientSession:
 
     def _wrong_answer(self, call: ClientCall) -> None:
         text = f"`{call.spec.method}` was answered as another kind of method: the schemas of both sides differ"
-        self._end(call, Code.UNKNOWN, text, Outcome.MAYBE_EXECUTED, Cause.PROTOCOL)
+        # For the server the call is over: there is nothing to cancel.
+        self._fail(call, Status(Code.UNKNOWN, text, outcome=Outcome.MAYBE_EXECUTED, cause=Cause.PROTOCOL))
 
     def _items(self, call: ClientCall, record: r.Items) -> None:
         size = len(record.body)
@@ -389,9 +383,9 @@ class ClientSession:
     def _metadata(self, call: ClientCall, record: r.ResponseMetadata) -> None:
         entries = record.metadata
         if entries is not None:
-            call.metadata_entries += len(entries)
-            call.metadata_bytes += write.metadata_size(entries)
-            if call.metadata_entries <= r.MAX_METADATA_ENTRIES and call.metadata_bytes <= r.MAX_METADATA_BYTES:
+            call.metadata.update(entries)
+            size = r.metadata_size(call.metadata)
+            if len(call.metadata) <= r.MAX_METADATA_ENTRIES and size <= r.MAX_METADATA_BYTES:
                 self._events.append(MetadataArrived(call, entries))
                 return
         text = "the server has sent more metadata than a call may have"
@@ -409,9 +403,4 @@ class ClientSession:
 
 def _left(deadline: float | None, now: float) -> int | None:
     """Returns the microseconds left until a deadline."""
-    return None if deadline is None else max(int((deadline - now) * 1e6), 0)
-
-
-def too_large(what: str, size: int, limit: int, whose: str) -> str:
-    """Returns the message about a size past its limit."""
-    return f"{what} has {size} bytes, and the limit of {whose} is {limit}"
+    return None if deadline is None else r.microseconds(deadline - now)

@@ -26,6 +26,11 @@ class Kind(enum.Enum):
         return self in (Kind.SERVER_STREAM, Kind.BIDIRECTIONAL)
 
 
+def max_received(max_message_size: int) -> int:
+    """Returns the bytes of the largest frame, and of the largest message, that are received."""
+    return 4 * max_message_size + 256 * 1024
+
+
 @dataclass(frozen=True)
 class ClientLimits:
     """The limits of a client, for each of its connections."""
@@ -54,6 +59,10 @@ class ServerLimits:
     """Calls in flight of all clients; the last quarter is shared out among clients with few."""
     max_calls_per_peer: int = 20_000
     """Calls in flight of one client."""
+    max_running: int | None = None
+    """Handlers that run at the same time; further calls wait for their turn. `None` is no limit."""
+    max_queued: int = 0
+    """Calls that wait for their turn, where `max_running` is set; further ones are refused. Clients take turns."""
     max_waiting_per_peer: int = 256 << 20
     """Bytes not yet read by one client. Past it, its new calls are refused; at twice that, its calls are ended."""
     max_waiting: int = 1 << 30

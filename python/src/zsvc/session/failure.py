@@ -37,6 +37,11 @@ def failure_of(record: r.Error) -> Failure:
 
 def record_of(id: int, status: Status) -> r.Error:
     """Returns the record of a status."""
-    wait = None if status.retry_after is None else max(int(status.retry_after * 1e6), 0)
-    cause = int(status.cause) if status.cause is not None and status.cause < Cause.NOT_CONNECTED else None
+    wait = None if status.retry_after is None else r.microseconds(status.retry_after)
+    cause = int(status.cause) if status.cause is not None and status.cause < Cause.NEVER_CONNECTED else None
     return r.Error(id, int(status.code), status.message, int(status.outcome), None, wait, cause, dict(status.details))
+
+
+def too_large(what: str, size: int, limit: int, whose: str) -> str:
+    """Returns the message about a size past its limit."""
+    return f"{what} has {size} bytes, and the limit of {whose} is {limit}"

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from ..codec.writer import Body
 from ..wire.records import INITIAL_CREDIT, MAX_CREDIT
+
+ITEM_OVERHEAD = 64
+"""What an item counts for besides its bytes where it waits to leave, so that short ones take no endless memory."""
+
+
+def cost(items: Sequence[Body]) -> int:
+    """Returns what items count for."""
+    return sum(map(len, items)) + ITEM_OVERHEAD * len(items)
 
 
 class Outbound:

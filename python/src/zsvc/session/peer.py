@@ -26,12 +26,16 @@ class Method:
     kind: Kind
     roles: Sequence[str] = ()
     user: Any = None
+    is_own: bool = False
+    """Whether it is of a service that the server has by itself, whose calls wait for no turn."""
 
 
 class ServerCall:
     """A call in flight. `user` is whatever runs it."""
 
-    def __init__(self, peer: Peer, record: Call, method: Method, deadline: float | None, window: int) -> None:
+    def __init__(
+        self, peer: Peer, record: Call, method: Method, deadline: float | None, window: int, now: float = 0.0
+    ) -> None:
         self.peer = peer
         self.id = record.id
         self.method = method
@@ -43,6 +47,11 @@ class ServerCall:
         self.inbound_is_complete = False
         self.outbound = Outbound(record.credit) if method.kind.answers_items else None
         self.is_over = False
+        self.received_at = now
+        self.is_waiting = False
+        """Whether it waits until fewer handlers run."""
+        self.held: list[Event] = []
+        """What has come for it meanwhile."""
         self.user: Any = None
 
 
@@ -90,6 +99,20 @@ Event: TypeAlias = Started | Ended | ItemsArrived | ItemsComplete | RoomMade
 class Peer:
     """One client."""
 
+    __slots__ = (
+        "accounted",
+        "asked_at",
+        "blocked_since",
+        "calls",
+        "key",
+        "one_way_calls",
+        "outbox",
+        "pings",
+        "quiet_since",
+        "route",
+        "stalled",
+    )
+
     def __init__(self, route: Route, now: float, key: str | None) -> None:
         self.route, self.key = route, key
         self.calls: dict[int, ServerCall] = {}
@@ -119,7 +142,9 @@ class Peers:
     """All clients of a server, by their routes."""
 
     def __init__(self) -> None:
-        self._by_route: OrderedDict[Route, Peer] = OrderedDict()
+        self._by_route: dict[Route, Peer] = {}
+        self._idle: OrderedDict[Route, Peer] = OrderedDict()
+        """Those without calls; whoever has said something last is at the end."""
         self.with_calls: dict[Route, Peer] = {}
         self.one_way_calls: set[ServerCall] = set()
         self._ready: OrderedDict[Route, Peer] = OrderedDict()
@@ -133,28 +158,26 @@ class Peers:
         """Returns the client with a route."""
         peer = self._by_route.get(route)
         if peer is None:
-            peer = self._by_route[route] = Peer(route, now, key)
-            self._forget_idle()
-        else:
-            self._by_route.move_to_end(route)
+            peer = self._by_route[route] = self._idle[route] = Peer(route, now, key)
+            if len(self._idle) > MAX_IDLE:
+                # With what waits for it: one connection can have any number of routes, and need not read.
+                self.remove(next(iter(self._idle.values())))
+        elif route in self._idle:
+            self._idle.move_to_end(route)
         return peer
-
-    def _forget_idle(self) -> None:
-        if len(self._by_route) - len(self.with_calls) <= MAX_IDLE:
-            return
-        for peer in self._by_route.values():
-            if not peer.calls and not peer.outbox.size:
-                self.remove(peer)
-                return
 
     def all(self) -> list[Peer]:
         """Returns all clients that are known."""
         return list(self._by_route.values())
 
+    def __len__(self) -> int:
+        return len(self._by_route)
+
     def remove(self, peer: Peer) -> None:
         """Forgets a client."""
-        for peers in (self._by_route, self.with_calls, self._ready, self._blocked):
+        for peers in (self._by_route, self._idle, self.with_calls, self._ready, self._blocked):
             peers.pop(peer.route, None)
+        peer.outbox.clear()
         self.waiting -= peer.accounted
         peer.accounted = 0
 
@@ -167,6 +190,7 @@ class Peers:
         else:
             call.peer.calls[call.id] = call
             self.with_calls[call.peer.route] = call.peer
+            self._idle.pop(call.peer.route, None)
 
     def remove_call(self, call: ServerCall) -> None:
         """Removes a call that is over."""
@@ -179,6 +203,8 @@ class Peers:
         peer.calls.pop(call.id, None)
         if not peer.calls:
             self.with_calls.pop(peer.route, None)
+            if peer.route in self._by_route:
+                self._idle[peer.route] = peer
 
     def account(self, peer: Peer) -> None:
         """Counts what waits for a client, after its outbox has changed."""
@@ -221,16 +247,12 @@ class Peers:
             self.account(peer)
         return peers
 
-    def next_look(self, timeout: float) -> float:
-        """Returns when the first of the clients with calls is to be asked, or let go."""
-        return min(
-            peer.quiet_since + (timeout / 3 if peer.asked_at is None else timeout) for peer in self.with_calls.values()
-        )
-
     def worst(self, limits: ServerLimits) -> Peer | None:
         """Returns a client for whom too much waits."""
-        if self.waiting <= min(limits.max_waiting, 2 * limits.max_waiting_per_peer):
+        # Past twice, its streams end first, each with up to one message on top.
+        most = 2 * limits.max_waiting_per_peer + limits.max_message_size
+        if self.waiting <= min(limits.max_waiting, most):
             return None
         peer = max(self._by_route.values(), key=lambda peer: peer.outbox.size)
-        is_too_much = self.waiting > limits.max_waiting or peer.outbox.size > 2 * limits.max_waiting_per_peer
+        is_too_much = self.waiting > limits.max_waiting or peer.outbox.size > most
         return peer if is_too_much else None

@@ -6,20 +6,21 @@ there is none, and `poll_message` until there is none.
 
 from __future__ import annotations
 
-import heapq
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 
 from ..codec.writer import Body
+from ..due import Due
 from ..status import Cause, Code, Outcome, Status
 from ..wire import read, write
 from ..wire import records as r
 from ..wire.outbox import Frame
-from .admission import Admission
-from .config import ServerLimits
-from .failure import Declared, record_of
-from .flow import pack
+from .admission import Admission, overloaded
+from .config import ServerLimits, max_received
+from .failure import Declared, record_of, too_large
+from .flow import cost, pack
+from .lookout import Lookout, Silence
 from .peer import (
     Ended,
     Event,
@@ -32,12 +33,16 @@ from .peer import (
     ServerCall,
     Started,
 )
+from .turns import Turns
 
 MAX_ROUTE_BYTES = 2_048
 MAX_ITEMS_WAITING = 1 << 20
 """Bytes that wait for one client, up to which items of streams are added."""
 _RETRY_BLOCKED = 0.005
 _GOODBYE = 1.0
+_NO_BODY = Body(b"", [], [])
+_OF_SERVERS = (r.Reply, r.Error, r.GoingAway, r.ResponseMetadata)
+"""What only a server may say."""
 
 
 class ServerSession:
@@ -48,26 +53,64 @@ class ServerSession:
         self._methods = methods
         self._peers = Peers()
         self._events: deque[Event] = deque()
-        self._deadlines: list[tuple[float, int, ServerCall]] = []
-        self._sequence = 0
+        self._deadlines: Due[ServerCall] = Due(lambda call: call.is_over)
         self._life = random.SystemRandom().getrandbits(32)
         self._admission = Admission(limits, methods, self._peers)
+        self._turns = Turns(limits)
+        self._lookout = Lookout(limits.peer_timeout)
         self._grace_ends: float | None = None
         self._goodbye_ends: float | None = None
         self.dropped: Counter[str] = Counter()
         """What was dropped, by reason."""
         self.calls_started = 0
         """Number of calls that were begun."""
+        self.lost_clients = 0
+        """Number of clients that were given up with calls in flight."""
 
-    def set_roles(self, roles_of: Callable[[str], Sequence[str] | None]) -> None:
-        """Sets what knows the roles of clients by their public keys."""
+    @property
+    def clients(self) -> int:
+        """Number of clients that are known."""
+        return len(self._peers)
+
+    @property
+    def calls_in_flight(self) -> int:
+        """Number of calls in flight."""
+        return self._peers.calls
+
+    def set_roles(self, roles_of: Callable[[str], Sequence[str] | None], *, bars_others: bool = False) -> None:
+        """Sets what knows the roles of clients by their public keys, and whether calls of all others are refused."""
         self._admission.roles_of = roles_of
+        self._admission.bars_others = bars_others
+
+    def known_keys(self) -> set[str]:
+        """Returns the public keys of the clients that are known."""
+        return {peer.key for peer in self._peers.all() if peer.key is not None}
+
+    def revoke(self, key: str, *, is_let_in: bool) -> None:
+        """Ends the calls of a client that is not let in any more, or not as it was."""
+        code, text = Code.UNAUTHENTICATED, "the client is not let in any more"
+        if is_let_in:
+            code, text = Code.UNAVAILABLE, "the client has lost a role: its calls end, and may be made again"
+        for peer in [it for it in self._peers.all() if it.key == key]:
+            if not is_let_in:
+                peer.outbox.push(write.plain(r.GOING_AWAY, 0))
+            for call in [*peer.calls.values(), *(it for it in self._peers.one_way_calls if it.peer is peer)]:
+                self._end(call, code, text, Cause.FORBIDDEN)
+            self._peers.account(peer)
+
+    def take_tokens(self) -> None:
+        """Leaves it to what runs calls to look at those that bring a token."""
+        self._admission.takes_tokens = True
+
+    def count_dropped(self) -> None:
+        """Counts a one-way call that its client may not make."""
+        self.dropped["refused call"] += 1
 
     # ---- what the transport says
 
     def receive(self, frames: Sequence[memoryview], now: float, key: str | None = None) -> None:
         """Handles a message of a client. `key` is the public key that the client has proved to have."""
-        message = read.read_message(frames, min_route=1)
+        message = read.read_message(frames, min_route=1, max_size=max_received(self._limits.max_message_size))
         route = tuple(message.route)
         if sum(map(len, route)) + 4 * len(route) > MAX_ROUTE_BYTES:
             self.dropped["route"] += 1
@@ -91,6 +134,7 @@ class ServerSession:
 
     def gone(self, peer: Peer, now: float) -> None:
         """Tells that a client can't be reached any more: its calls are cancelled."""
+        self.lost_clients += bool(peer.calls)
         for call in list(peer.calls.values()):
             self._forget(call)
             self._events.append(Ended(call, "the client is gone"))
@@ -105,8 +149,11 @@ class ServerSession:
         if call.is_over:
             return
         if len(body) > limit:
-            text = f"the answer has {len(body)} bytes, and the limit of this server is {limit}"
+            text = too_large("the answer", len(body), limit, "this server")
             self.fail(call, Status(Code.RESOURCE_EXHAUSTED, text, cause=Cause.TOO_LARGE))
+        elif self._peers.waiting >= self._limits.max_waiting and not call.is_one_way:
+            text = f"there is no room for the answer: clients have not read {self._peers.waiting} bytes"
+            self.fail(call, Status(Code.RESOURCE_EXHAUSTED, text, cause=Cause.OVERLOADED))
         elif self._forget(call) and not call.is_one_way:
             call.peer.outbox.push(write.with_body(r.REPLY, call.id, body), body.attachments)
             self._peers.account(call.peer)
@@ -121,6 +168,11 @@ class ServerSession:
             record = r.Error(call.id, 0, failure.message, int(failure.outcome), failure.body)
             call.peer.outbox.push(write.error(record))
         self._peers.account(call.peer)
+
+    def handler_ended(self) -> None:
+        """Tells that a handler that was started has ended, whatever has become of its call."""
+        self._turns.ended()
+        self._take_turns()
 
     def send_item(self, call: ServerCall, item: Body) -> None:
         """Adds an item to the stream of a call. It is dropped if the call is over."""
@@ -178,22 +230,19 @@ class ServerSession:
 
     def next_timeout(self, now: float) -> float | None:
         """Returns when `handle_timeout` is to be called."""
-        while self._deadlines and self._deadlines[0][2].is_over:
-            heapq.heappop(self._deadlines)
-        times = [self._deadlines[0][0]] if self._deadlines else []
+        times = [self._deadlines.next(), self._grace_ends]
+        if not self.is_done(now):
+            times.append(self._goodbye_ends)
         if self._peers.has_blocked:
             times.append(now + _RETRY_BLOCKED)
-        times += [time for time in (self._grace_ends, self._goodbye_ends) if time is not None]
         if self._peers.with_calls:
-            times.append(self._peers.next_look(self._limits.peer_timeout))
-        return min(times, default=None)
+            times.append(self._lookout.next)
+        return min((time for time in times if time is not None), default=None)
 
     def handle_timeout(self, now: float) -> None:
         """Ends calls whose deadline has passed, and asks silent clients for a sign of life."""
-        while self._deadlines and self._deadlines[0][0] <= now:
-            call = heapq.heappop(self._deadlines)[2]
-            if not call.is_over:
-                self._end(call, Code.DEADLINE_EXCEEDED, "time is up", Cause.DEADLINE)
+        while (call := self._deadlines.take(now)) is not None:
+            self._end(call, Code.DEADLINE_EXCEEDED, "time is up", Cause.DEADLINE)
         for peer in self._peers.unblock():
             if peer.blocked_since is not None and now - peer.blocked_since >= self._limits.peer_timeout:
                 self._shed(peer, "the client has not read what it was sent for too long")
@@ -242,7 +291,7 @@ class ServerSession:
         elif isinstance(record, r.Pong):
             peer.pings = max(peer.pings - 1, 0)
         elif isinstance(record, r.Query):
-            if record.id not in peer.calls:
+            if record.id and record.id not in peer.calls:
                 text = "the server does not have this call: it was started anew"
                 self._refuse(peer, record.id, Code.UNAVAILABLE, text, Cause.SERVER_RESTARTED)
         elif isinstance(record, r.UnknownKind):
@@ -252,6 +301,8 @@ class ServerSession:
                 self._events.append(Ended(call, "its client has broken the protocol"))
             text = f"a record of the unknown kind {record.kind}"
             self._refuse(peer, record.id, Code.UNIMPLEMENTED, text, Cause.PROTOCOL)
+        elif isinstance(record, _OF_SERVERS):
+            self.dropped["record of a server"] += 1
         else:
             call = peer.calls.get(record.id)
             if call is not None:
@@ -261,7 +312,7 @@ class ServerSession:
         self._say(peer, Status(code, text, outcome=Outcome.MAYBE_EXECUTED, cause=cause), id)
 
     def _call(self, peer: Peer, record: r.Call, now: float) -> None:
-        refusal = self._admission.refusal(peer, record)
+        refusal = self._admission.refusal(peer, record) or self._no_turn(peer, record)
         if refusal is not None:
             self.dropped["refused call"] += 1
             if not record.one_way:
@@ -269,18 +320,40 @@ class ServerSession:
                 self._say(peer, refusal, id)
             return
         method = self._methods[record.method or ""]
-        deadline = None if record.timeout is None else now + record.timeout / 1e6
-        call = ServerCall(peer, record, method, deadline, self._limits.stream_window)
+        deadline = r.deadline_after(None if record.timeout is None else record.timeout / 1e6, now)
+        call = ServerCall(peer, record, method, deadline, self._limits.stream_window, now)
         self.calls_started += 1
         if deadline is not None:
-            self._sequence += 1
-            heapq.heappush(self._deadlines, (deadline, self._sequence, call))
+            self._deadlines.add(deadline, call)
         self._peers.add_call(call)
+        self._lookout.call_came(now)
         if call.inbound is not None:
             amount = call.inbound.open()
             if amount:
                 peer.outbox.push(write.credit(call.id, amount))
-        self._events.append(Started(call))
+        if method.is_own or self._turns.begin(call):
+            self._events.append(Started(call))
+
+    def _no_turn(self, peer: Peer, record: r.Call) -> Status | None:
+        """Returns why a call of a client can neither run nor wait."""
+        if self._methods[record.method or ""].is_own:
+            return None
+        text = self._turns.refusal(peer.route)
+        return None if text is None else overloaded(text)
+
+    def _tell(self, call: ServerCall, event: Event) -> None:
+        """Tells what has come for a call, once it runs."""
+        if call.is_waiting:
+            call.held.append(event)
+        else:
+            self._events.append(event)
+
+    def _take_turns(self) -> None:
+        """Begins calls that have waited, as far as fewer run now."""
+        while (call := self._turns.next()) is not None:
+            held, call.held = call.held, []
+            self._events.append(Started(call))
+            self._events.extend(held)
 
     def _of_call(self, call: ServerCall, record: r.Record) -> None:
         if isinstance(record, r.Items):
@@ -288,7 +361,7 @@ class ServerSession:
         elif isinstance(record, r.End):
             if call.inbound is not None and not call.inbound_is_complete:
                 call.inbound_is_complete = True
-                self._events.append(ItemsComplete(call))
+                self._tell(call, ItemsComplete(call))
         elif isinstance(record, r.Credit):
             if call.outbound is not None:
                 call.outbound.grant(record.amount)
@@ -300,25 +373,32 @@ class ServerSession:
         size = len(record.body)
         if call.inbound is None or call.inbound_is_complete or size == 0:
             return
-        if call.inbound.receive(size):
-            self._events.append(ItemsArrived(call, record.body))
-        else:
+        limit = self._limits.max_message_size
+        if not call.inbound.receive(size):
             self._end(call, Code.RESOURCE_EXHAUSTED, "items without credit", Cause.PROTOCOL)
+        elif size > limit + call.inbound.window:
+            self._end(call, Code.RESOURCE_EXHAUSTED, too_large("an item", size, limit, "this server"), Cause.TOO_LARGE)
+        else:
+            self._tell(call, ItemsArrived(call, record.body))
 
     def _send_items(self, call: ServerCall) -> None:
         """Moves items of a call into its client's outbox, as far as there is credit and room."""
         outbound, outbox = call.outbound, call.peer.outbox
         assert outbound is not None
         items: list[Body] = []
-        size = outbox.size
+        size = waiting = outbox.size
         while size < MAX_ITEMS_WAITING and (item := outbound.take()) is not None:
             items.append(item)
             size += len(item)
         for body in pack(items):
             outbox.push(write.with_body(r.ITEMS, call.id, body), body.attachments)
         if items:
-            self._events.append(RoomMade(call, sum(map(len, items))))
-        if size >= MAX_ITEMS_WAITING:
+            self._events.append(RoomMade(call, cost(items)))
+        # What was just added had no chance to leave yet.
+        if waiting > 2 * self._limits.max_waiting_per_peer:
+            text = "the client does not read the stream that it has granted credit for"
+            self._end(call, Code.RESOURCE_EXHAUSTED, text, Cause.CLIENT_LOST)
+        elif size >= MAX_ITEMS_WAITING:
             call.peer.stalled[call.id] = call
         if outbound.is_complete and self._forget(call):
             outbox.push(write.plain(r.END, call.id))
@@ -329,16 +409,22 @@ class ServerSession:
 
     def _end(self, call: ServerCall, code: Code, text: str, cause: Cause) -> None:
         """Ends a call whose handler may have begun, and the handler."""
+        # No handler has seen a call that waits for its turn.
+        outcome = Outcome.NOT_SENT if call.is_waiting else Outcome.MAYBE_EXECUTED
         if self._forget(call):
             self._events.append(Ended(call, text))
             if not call.is_one_way:
-                self._refuse(call.peer, call.id, code, text, cause)
+                self._say(call.peer, Status(code, text, outcome=outcome, cause=cause), call.id)
                 self._peers.account(call.peer)
 
     def _forget(self, call: ServerCall) -> bool:
         if call.is_over:
             return False
         call.is_over = True
+        self._turns.left(call)
+        call.held.clear()
+        # What runs handlers may be busy, and hear of the call and of its end much later.
+        call.body, call.metadata = _NO_BODY, {}
         if call.outbound is not None:
             call.outbound.clear()
         self._peers.remove_call(call)
@@ -354,19 +440,19 @@ class ServerSession:
         peer.outbox.push(write.plain(r.PING, 0))
 
     def _look_at_silent(self, now: float) -> None:
-        timeout = self._limits.peer_timeout
-        for peer in list(self._peers.with_calls.values()):
-            if now - peer.quiet_since >= timeout:
-                self._shed(peer, "the client has given no sign of life for too long", ends_calls=True)
-            elif peer.asked_at is None and now - peer.quiet_since >= timeout / 3:
+        for peer, silence in self._lookout.look(self._peers.with_calls.values(), now):
+            if silence is Silence.ASK:
                 self._ping(peer, now)
                 self._peers.account(peer)
+            else:
+                self._shed(peer, "the client has given no sign of life for too long", ends_calls=True)
         worst = self._peers.worst(self._limits)
         if worst is not None:
             self._shed(worst, "the client does not read what it is sent")
 
     def _shed(self, peer: Peer, text: str, *, ends_calls: bool = False) -> None:
         """Ends the calls of a client. One that does not read loses what was kept, and is told once it reads again."""
+        self.lost_clients += bool(peer.calls)
         for call in list(peer.calls.values()):
             self._forget(call)
             self._events.append(Ended(call, text))

@@ -31,8 +31,12 @@ class Message:
     """Why the rest of the batch can't be read. The records before stand."""
 
 
-def read_message(frames: Sequence[memoryview], *, min_route: int) -> Message:
-    """Reads the records of a message. A server's has a route of at least one frame, a client's of none."""
+def read_message(frames: Sequence[memoryview], *, min_route: int, max_size: int = 1 << 62) -> Message:
+    """Reads the records of a message. A server's has a route of at least one frame, a client's of none.
+
+    Of one of more than `max_size` bytes only what a call, an answer or items are too large for is read: those have
+    limits of their own.
+    """
     *before, last = frames
     if len(frames) > r.MAX_FRAMES:
         error = Malformed(f"a message of {len(frames)} frames", Code.RESOURCE_EXHAUSTED, Cause.TOO_LARGE)
@@ -42,6 +46,7 @@ def read_message(frames: Sequence[memoryview], *, min_route: int) -> Message:
         version = f"version {batch[0]}" if batch else "no version"
         error = Malformed(f"a batch of {version}; this is version {r.VERSION}", Code.UNIMPLEMENTED)
         return Message(_route(before), [], error)
+    size = sum(map(len, frames))
     reader = BatchReader(batch, before[min_route:])
     found: list[r.Record] = []
     wrong: Malformed | None = None
@@ -49,17 +54,34 @@ def read_message(frames: Sequence[memoryview], *, min_route: int) -> Message:
         while (record := reader.next()) is not None:
             if record is not SKIPPED:
                 found.append(record)
+                if size > max_size:
+                    break
     except Malformed as malformed:
         wrong = malformed
     except DecodeError as malformed:
         wrong = Malformed(f"a malformed record: {malformed}")
+    if size > max_size:
+        found = [record for record in found if _has_limit(record)]
+        wrong = None if found else _too_large(size, max_size)
     return Message(_route(before[: len(before) - reader.attached]), found, wrong)
+
+
+def _has_limit(record: r.Record) -> bool:
+    if isinstance(record, r.Call):
+        return record.one_way or record.id != 0
+    return isinstance(record, (r.Reply, r.Items))
+
+
+def _too_large(size: int, limit: int) -> Malformed:
+    text = f"a message of {size} bytes, where one has {limit} at most"
+    return Malformed(text, Code.RESOURCE_EXHAUSTED, Cause.TOO_LARGE)
 
 
 def _route(frames: Sequence[memoryview]) -> list[bytes]:
     return [bytes(frame) for frame in frames]
 
 
+_FAR_TOO_MANY = 256
 SKIPPED = r.GoingAway(-1)
 """Stands for a record of a kind that may be skipped."""
 
@@ -138,7 +160,12 @@ class BatchReader:
         if count is None:
             raise Malformed("places are an array")
         if count > MAX_ATTACHMENTS:
-            raise Malformed(f"{count} attachments; a record has {MAX_ATTACHMENTS} at most")
+            text = f"{count} attachments; a record has {MAX_ATTACHMENTS} at most"
+            if _FAR_TOO_MANY <= count <= len(self.before):
+                # They are none of the route, which could not have as many.
+                self.attached = count
+                raise Malformed(text, Code.RESOURCE_EXHAUSTED, Cause.TOO_LARGE)
+            raise Malformed(text)
         places = [self.number() for _ in range(count)]
         if count and self.count > 1:
             raise Malformed("only the first record of a batch has attachments")
@@ -153,16 +180,14 @@ class BatchReader:
         count = self.reader.map()
         if count is None:
             raise Malformed("metadata is a map")
-        if count > r.MAX_METADATA_ENTRIES:
-            for _ in range(2 * count):
-                self.reader.skip()
-            return None
-        size = 0
-        for _ in range(count):
+        for index in range(count):
             name, value = self.text(), self.text_or_bytes()
-            size += len(name.encode()) + len(value.encode() if isinstance(value, str) else value)
             entries[name] = value
-        return entries if size <= r.MAX_METADATA_BYTES else None
+            if len(entries) > r.MAX_METADATA_ENTRIES:
+                for _ in range(2 * (count - index - 1)):
+                    self.reader.skip()
+                return None
+        return entries if r.metadata_size(entries) <= r.MAX_METADATA_BYTES else None
 
     def text(self) -> str:
         """Takes a string."""
@@ -239,11 +264,16 @@ def _details(batch: BatchReader) -> dict[str, bytes]:
     if count is None:
         raise Malformed("details are a map")
     details: dict[str, bytes] = {}
-    for _ in range(count):
-        name = batch.text()
-        details[name] = batch.bin()
-    size = sum(len(name.encode()) + len(value) for name, value in details.items())
-    return details if count <= r.MAX_METADATA_ENTRIES and size <= r.MAX_METADATA_BYTES else {}
+    size = 0
+    for index in range(count):
+        name, value = batch.text(), batch.text_or_bytes()
+        details[name] = value.encode() if isinstance(value, str) else value
+        size += len(name.encode()) + len(details[name])
+        if count > r.MAX_METADATA_ENTRIES or size > r.MAX_METADATA_BYTES:
+            for _ in range(2 * (count - index - 1)):
+                batch.reader.skip()
+            return {}
+    return details
 
 
 def _pong(batch: BatchReader, id: int) -> r.Pong:
@@ -251,8 +281,7 @@ def _pong(batch: BatchReader, id: int) -> r.Pong:
 
 
 def _response_metadata(batch: BatchReader, id: int) -> r.ResponseMetadata:
-    batch.must("metadata")
-    return r.ResponseMetadata(id, batch.metadata())
+    return r.ResponseMetadata(id, batch.metadata() if batch.has() else {})
 
 
 def _plain(make: Callable[[int], r.Record]) -> Callable[[BatchReader, int], r.Record]:

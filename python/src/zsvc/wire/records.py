@@ -17,12 +17,36 @@ MAX_FRAMES: Final = 2_304
 MAX_METADATA_ENTRIES: Final = 64
 MAX_METADATA_BYTES: Final = 16_384
 
+FAR: Final = 100 * 365 * 86_400.0
+"""Seconds. A time that is further away is beyond all clocks: a deadline past it is none."""
+
+NAME_OF_TOKENS: Final = "authorization"
+"""The name of the metadata that has a token."""
+
 CALL, ONE_WAY, REPLY, ERROR, ITEMS, END, CREDIT, CANCEL, PING, PONG, GOING_AWAY = range(1, 12)
 FIRST_SKIPPED: Final = 64
 QUERY: Final = 65
 RESPONSE_METADATA: Final = 66
 
 Metadata: TypeAlias = "dict[str, str | bytes]"
+
+
+def microseconds(seconds: float) -> int:
+    """Returns a time as it is sent, whatever its program says: none is less than 0, and none beyond all clocks."""
+    return int(min(max(0.0, seconds), FAR) * 1e6)
+
+
+def deadline_after(seconds: float | None, now: float) -> float | None:
+    """Returns when so many seconds have passed; `None` where that is beyond all clocks."""
+    return now + seconds if seconds is not None and seconds < FAR else None
+
+
+def metadata_size(metadata: Metadata) -> int:
+    """Returns the bytes of names and values."""
+    return sum(
+        len(name.encode()) + len(value.encode() if isinstance(value, str) else value)
+        for name, value in metadata.items()
+    )
 
 
 @dataclass(slots=True)

@@ -26,14 +26,6 @@ def _places(writer: Writer, places: list[int]) -> None:
         writer.integer(place)
 
 
-def metadata_size(metadata: r.Metadata) -> int:
-    """Returns the bytes of names and values."""
-    return sum(
-        len(name.encode()) + len(value.encode() if isinstance(value, str) else value)
-        for name, value in metadata.items()
-    )
-
-
 def _metadata(writer: Writer, metadata: r.Metadata) -> None:
     writer.map(len(metadata))
     for name, value in metadata.items():

@@ -1,0 +1,1 @@
+"""Events: publishers and subscriptions. `docs/events.md` says what is promised, `docs/protocol.md` what is sent."""
