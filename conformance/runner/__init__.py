@@ -1,0 +1,1 @@
+"""Runs the conformance suite; `docs/conformance.md` describes it. Nothing here uses an implementation of zsvc."""
