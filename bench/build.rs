@@ -5,7 +5,10 @@ use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // `Trade` comes from the example, so that it is defined only once.
-    zsvc_codegen::Builder::new().files(["svc/echo.svc"]).include("../examples/tape/svc").compile()?;
+    zsvc_codegen::Builder::new()
+        .files(["svc/echo.svc", "svc/ticks.svc"])
+        .include("../examples/tape/svc")
+        .compile()?;
 
     println!("cargo::rerun-if-changed=proto");
     let files = protox::compile(["proto/echo.proto"], ["proto"])?;

@@ -14,6 +14,7 @@ PAYLOAD = b"\x07" * 64
 
 # Calls in flight over one connection, and payload size in bytes, for each measure of a rate.
 LOADS = {
+    "in-flight-1": (1, 64),
     "in-flight-8": (8, 64),
     "in-flight-64": (64, 64),
     "in-flight-1000": (1000, 64),
@@ -21,6 +22,9 @@ LOADS = {
     "payload-64k": (8, 64 * 1024),
     "payload-1m": (8, 1024 * 1024),
 }
+
+# Size in bytes of the items of a stream, for each measure of one.
+ITEMS = {"items": 64, "items-4k": 4096}
 
 # Number of clients of `sync-clients`. Each has a connection and makes one call at a time.
 SYNC_CLIENTS = 12
@@ -85,6 +89,7 @@ def main(serve, drive):
     elif len(arguments) == 5 and arguments[0] == "drive":
         _, measure, endpoint, warm_up, window = arguments
         if not drive(measure, endpoint, float(warm_up), float(window)):
-            sys.exit(f"there is no measure `{measure}` here")
+            print(f"there is no measure `{measure}` here", file=sys.stderr)
+            sys.exit(3)
     else:
         sys.exit(__doc__)

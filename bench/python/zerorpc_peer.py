@@ -18,6 +18,12 @@ class Echo:
     def echo(self, payload):
         return payload
 
+    @zerorpc.stream
+    def items(self, size):
+        item = b"\x07" * size
+        while True:
+            yield item
+
 
 def serve():
     server = zerorpc.Server(Echo())
@@ -62,6 +68,22 @@ def rate(name, clients, payload, warm_up, window):
     results.tell_rate(name, made, seconds)
 
 
+def stream(name, client, warm_up, window):
+    """Counts the items of one stream."""
+    size, items, start = results.ITEMS[name], 0, None
+    warm = time.perf_counter() + warm_up
+    for item in client.items(size):
+        assert len(item) == size
+        now = time.perf_counter()
+        if start is None:
+            start = now if now >= warm else None
+            continue
+        items += 1
+        if now - start >= window:
+            break
+    results.tell({"name": name, "value": items / (now - start), "unit": "items/s"})
+
+
 def drive(measure, endpoint, warm_up, window):
     client = connect(endpoint)
     calling = lambda: client.echo(results.PAYLOAD)
@@ -72,6 +94,8 @@ def drive(measure, endpoint, warm_up, window):
     elif measure in results.LOADS:
         in_flight, size = results.LOADS[measure]
         rate(measure, [client] * in_flight, b"\x07" * size, warm_up, window)
+    elif measure in results.ITEMS:
+        stream(measure, client, warm_up, window)
     elif measure == "sync-clients":
         clients = [connect(endpoint) for _ in range(results.SYNC_CLIENTS)]
         rate(measure, clients, results.PAYLOAD, warm_up, window)

@@ -141,7 +141,8 @@ impl HoldRaw {
     }
 }
 
-fn this_program<const N: usize>(arguments: [&str; N]) -> io::Result<Command> {
+/// Returns a command that starts this program.
+pub(super) fn this_program<const N: usize>(arguments: [&str; N]) -> io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(arguments);
     Ok(command)

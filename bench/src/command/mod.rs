@@ -3,6 +3,7 @@
 mod child;
 mod compare;
 mod crowd;
+mod events;
 mod half_open;
 mod load;
 mod plan;
@@ -26,6 +27,14 @@ pub(crate) enum Command {
     Crowd(crowd::Arguments),
     /// Begins handshakes that never end, and measures calls before and meanwhile.
     HalfOpen(half_open::Arguments),
+    /// Publishes events to many subscribers.
+    Events(events::Arguments),
+    /// Publishes as many events as it is told by standard input.
+    #[command(hide = true)]
+    PublishEvents(events::Publish),
+    /// Subscribes, and says how many events have arrived.
+    #[command(hide = true)]
+    SubscribeEvents(events::Subscribe),
     /// Measures the cost of waking tasks with tokio alone.
     Wakes(wakes::Arguments),
     /// Runs a server: prints its endpoint, and serves until standard input ends.
@@ -50,6 +59,9 @@ impl Command {
             Self::Load(arguments) => done(load::run(&arguments)),
             Self::Crowd(arguments) => done(crowd::run(&arguments)),
             Self::HalfOpen(arguments) => done(half_open::run(&arguments)),
+            Self::Events(arguments) => done(events::run(&arguments)),
+            Self::PublishEvents(arguments) => done(arguments.run()),
+            Self::SubscribeEvents(arguments) => done(arguments.run()),
             Self::Wakes(arguments) => done(wakes::run(&arguments)),
             Self::Serve(arguments) => done(arguments.run()),
             Self::Drive(arguments) => done(arguments.run()),

@@ -14,9 +14,12 @@ use bytes::Bytes;
 pub(crate) fn hold(system: System, endpoint: &str, count: usize) -> Result<(), Failure> {
     match system {
         System::Bare => held(bare::idle(endpoint, count, &PAYLOAD)?),
-        System::Zsvc | System::ZsvcCurrent | System::ZsvcLibzmq => {
-            held(bare::idle(endpoint, count, &echo_batch())?)
-        }
+        System::Zsvc
+        | System::ZsvcCurrent
+        | System::ZsvcLibzmq
+        | System::ZsvcBareServer
+        | System::ZsvcRouted
+        | System::ZsvcRouted4 => held(bare::idle(endpoint, count, &echo_batch())?),
         System::Tonic | System::TonicCurrent => many::<tonic::TonicClient>(system, endpoint, count),
         System::Tarpc | System::TarpcCurrent => many::<tarpc::TarpcClient>(system, endpoint, count),
         _ => Err("idle connections of this system are not measured".into()),

@@ -4,6 +4,7 @@ mod bare;
 mod capnp;
 mod idle;
 mod keys;
+mod routed;
 mod tarpc;
 mod tonic;
 mod zsvc;
@@ -21,7 +22,7 @@ use crate::python::Peer;
 use crate::sample::Reading;
 
 pub(crate) use idle::{echo_batch, hold};
-pub(crate) use zsvc::EchoClient as ZsvcClient;
+pub(crate) use zsvc::{EchoClient as ZsvcClient, Tick};
 
 /// A system. The names are those on the command line and in readings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -32,8 +33,14 @@ pub(crate) enum System {
     ZsvcCurrent,
     /// zsvc on libzmq in place of its own engine, on the multi-thread runtime.
     ZsvcLibzmq,
+    /// zsvc on the multi-thread runtime, whose server has no services by itself, and so counts and times no calls.
+    ZsvcBareServer,
     /// zsvc on the multi-thread runtime, with CURVE.
     ZsvcCurve,
+    /// zsvc behind its router, in a process of its own.
+    ZsvcRouted,
+    /// The same with four workers.
+    ZsvcRouted4,
     /// Sockets of libzmq.
     Bare,
     /// Sockets of libzmq with CURVE, where the libzmq that this program is linked with has it.
@@ -91,6 +98,18 @@ impl System {
         if matches!(self, Self::ZsvcCurve | Self::BareCurve) {
             return matches!(measure, M::Latency | M::InFlight64 | M::Payload1m);
         }
+        if matches!(self, Self::ZsvcRouted | Self::ZsvcRouted4) {
+            return matches!(
+                measure,
+                M::Latency | M::InFlight64 | M::SyncClients | M::ServerStream64 | M::Payload1m | M::Idle1000
+            );
+        }
+        if self == Self::ZsvcBareServer {
+            return matches!(
+                measure,
+                M::Latency | M::InFlight64 | M::InFlight1000 | M::ServerStream64 | M::ClientStream64
+            );
+        }
         match measure {
             M::Latency | M::InFlight8 | M::InFlight64 | M::InFlight1000 | M::SyncClients | M::ColdStart => {
                 true
@@ -127,7 +146,12 @@ impl System {
     /// Sets the environment of a process of this system.
     pub(crate) fn configure(self, command: &mut Command) {
         let engine = match self {
-            Self::Zsvc | Self::ZsvcCurrent | Self::ZsvcCurve => "zmtp",
+            Self::Zsvc
+            | Self::ZsvcCurrent
+            | Self::ZsvcBareServer
+            | Self::ZsvcCurve
+            | Self::ZsvcRouted
+            | Self::ZsvcRouted4 => "zmtp",
             Self::ZsvcLibzmq => "libzmq",
             _ => return,
         };
@@ -139,8 +163,15 @@ impl System {
         match self {
             Self::Bare => bare::serve(false),
             Self::BareCurve => bare::serve(true),
-            Self::Zsvc | Self::ZsvcCurrent | Self::ZsvcLibzmq => self.runtime()?.block_on(zsvc::serve(None)),
-            Self::ZsvcCurve => self.runtime()?.block_on(zsvc::serve(Some(keys::of_server()))),
+            Self::Zsvc | Self::ZsvcCurrent | Self::ZsvcLibzmq => {
+                self.runtime()?.block_on(zsvc::serve(|server| server))
+            }
+            Self::ZsvcBareServer => self.runtime()?.block_on(zsvc::serve(zsvc::without_own_services)),
+            Self::ZsvcCurve => {
+                self.runtime()?.block_on(zsvc::serve(|server| server.curve(keys::of_server())))
+            }
+            Self::ZsvcRouted => routed::serve(1),
+            Self::ZsvcRouted4 => routed::serve(4),
             Self::Tonic | Self::TonicCurrent => self.runtime()?.block_on(tonic::serve()),
             Self::Tarpc | Self::TarpcCurrent => self.runtime()?.block_on(tarpc::serve()),
             Self::Capnp => self.runtime()?.block_on(capnp::serve()),
@@ -153,7 +184,12 @@ impl System {
         match self {
             Self::Bare => bare::drive(&task, false),
             Self::BareCurve => bare::drive(&task, true),
-            Self::Zsvc | Self::ZsvcCurrent | Self::ZsvcLibzmq => self.run(zsvc::drive(task)),
+            Self::Zsvc
+            | Self::ZsvcCurrent
+            | Self::ZsvcLibzmq
+            | Self::ZsvcBareServer
+            | Self::ZsvcRouted
+            | Self::ZsvcRouted4 => self.run(zsvc::drive(task)),
             Self::ZsvcCurve => self.run(calls::<zsvc::Encrypted>(task)),
             Self::Tonic | Self::TonicCurrent => self.run(streams::<tonic::TonicClient>(task)),
             Self::Tarpc | Self::TarpcCurrent => self.run(calls::<tarpc::TarpcClient>(task)),

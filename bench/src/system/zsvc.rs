@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use zsvc::curve::CurveServer;
-use zsvc::{Channel, Context, Sink, Status, Streaming, Timestamp};
+use zsvc::{Channel, Context, ServerBuilder, Sink, Status, Streaming, Timestamp};
 
 use crate::Failure;
 use crate::control::{self, RECEIVED};
@@ -19,6 +18,7 @@ pub(crate) use bench::v1::EchoClient;
 use bench::v1::{Echo, EchoServer};
 use market::v1::{Flag, Trade};
 use money::v1::Amount;
+pub(crate) use ticks::v1::Tick;
 
 struct Host;
 
@@ -86,14 +86,15 @@ impl Echo for Host {
     }
 }
 
-/// Serves until the process ends, to the clients whose keys are let in, if there are keys.
-pub(crate) async fn serve(curve: Option<CurveServer>) -> Result<(), Failure> {
+/// Switches off the services that a server has by itself, and with the statistics what they need: calls are neither counted nor timed.
+pub(crate) fn without_own_services(server: ServerBuilder) -> ServerBuilder {
+    server.reflection(false).health(false).stats(false)
+}
+
+/// Serves until the process ends, with settings other than the defaults.
+pub(crate) async fn serve(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Result<(), Failure> {
     let builder = zsvc::Server::builder().service(EchoServer::new(Host)).bind("tcp://127.0.0.1:*");
-    let server = match curve {
-        Some(curve) => builder.curve(curve),
-        None => builder,
-    }
-    .listen()?;
+    let server = set(builder).listen()?;
     let endpoint = server.endpoints().first().ok_or("the server has no endpoint")?;
     super::announce(endpoint, Some(control::listen()?))?;
     Ok(server.serve().await?)
