@@ -1,6 +1,6 @@
 //! Extracts the code from the documents and turns it into something that compiles:
 //!
-//! - whole `svc` blocks of README.md, the guide, docs/json.md, docs/coming-from.md and docs/security.md, and the example `tape`, become generated modules;
+//! - whole `svc` blocks of README.md, the guide, docs/json.md, docs/coming-from.md, docs/security.md and docs/events.md, and the example `tape`, become generated modules;
 //! - `rust,example` blocks become doctests, inside a function that provides the names they use;
 //! - `rust,program` blocks become modules for `tests/readme.rs` and `tests/security.rs`, which run them;
 //! - `rust,handler` blocks of the guide become one implementation of `Tape` for `tests/guide.rs`.
@@ -23,8 +23,9 @@ const BEFORE_EXAMPLE: &str = "\
 # #![allow(unused, deprecated)]
 # use std::time::Duration;
 # use futures_util::{stream, StreamExt as _};
-# use zsvc::{Cause, Channel, Code, Context, Dropped, Error, Identity, Outcome, ResponseMetadata, Retry, Server, Sink, Status, Streaming};
+# use zsvc::{Cause, Channel, Code, Context, Delivery, Dropped, Error, Identity, Outcome, Publisher, ResponseMetadata, Retry, Server, Sink, Status, Streaming};
 # use zsvc_docs::climate::v1::*;
+# use zsvc_docs::exchange::v1::*;
 # use zsvc_docs::market::v1::*;
 # use zsvc_docs::money::v1::Amount;
 # use zsvc_docs::orders::v1::*;
@@ -43,11 +44,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let json = read("../json.md")?;
     let coming_from = read("../coming-from.md")?;
     let security = read("../security.md")?;
-    generate(&out, &[&readme, &guide, &json, &coming_from, &security])?;
+    let events = read("../events.md")?;
+    generate(&out, &[&readme, &guide, &json, &coming_from, &security, &events])?;
     write(&out.join("README.md"), &doctests(&readme))?;
     write(&out.join("guide.md"), &doctests(&guide))?;
     write(&out.join("json.md"), &doctests(&json))?;
     write(&out.join("security.md"), &doctests(&security))?;
+    write(&out.join("events.md"), &doctests(&events))?;
+    write(&out.join("discovery.md"), &doctests(&read("../discovery.md")?))?;
     let programs = texts(&readme, "rust,program");
     let [server, client] = programs.as_slice() else {
         return Err("README.md must have a server and a client".into());

@@ -11,7 +11,7 @@ const BUILTIN_TYPES = [
 
 /** Words that are keywords where they may stand, and names elsewhere. */
 const KEYWORDS = [
-  'as', 'const', 'enum', 'error', 'extends', 'import', 'oneway', 'package', 'reserved',
+  'as', 'const', 'enum', 'error', 'event', 'extends', 'flags', 'import', 'oneway', 'package', 'reserved',
   'rpc', 'service', 'stream', 'struct', 'throws', 'type', 'union',
 ];
 
@@ -36,7 +36,9 @@ module.exports = grammar({
       $.constant,
       $.alias,
       $.struct,
+      $.event,
       $.enum,
+      $.flags,
       $.union,
       $.error,
       $.service,
@@ -67,11 +69,15 @@ module.exports = grammar({
 
     struct: $ => seq(repeat($._preamble), 'struct', field('name', $._name), field('body', $.fields)),
 
-    fields: $ => seq('{', repeat(choice($.field, $.reserved)), '}'),
+    event: $ => seq(repeat($._preamble), 'event', field('name', $._name), field('body', $.fields)),
+
+    fields: $ => seq('{', repeat(choice($.field, $.reserved, $._nested)), '}'),
 
     field: $ => seq(repeat($._preamble), field('name', $._name), ':', field('type', $.type), $._tag, ';'),
 
     enum: $ => seq(repeat($._preamble), 'enum', field('name', $._name), field('body', $.values)),
+
+    flags: $ => seq(repeat($._preamble), 'flags', field('name', $._name), field('body', $.values)),
 
     values: $ => seq('{', repeat(choice($.value, $.reserved)), '}'),
 
@@ -81,7 +87,10 @@ module.exports = grammar({
 
     error: $ => seq(repeat($._preamble), 'error', field('name', $._name), field('body', $.variants)),
 
-    variants: $ => seq('{', repeat(choice($.variant, $.reserved)), '}'),
+    variants: $ => seq('{', repeat(choice($.variant, $.reserved, $._nested)), '}'),
+
+    // A type inside of another.
+    _nested: $ => choice($.struct, $.enum, $.flags, $.union),
 
     variant: $ => seq(
       repeat($._preamble),
@@ -107,9 +116,11 @@ module.exports = grammar({
       field('name', $._name),
       field('parameters', $.parameters),
       optional(seq('->', field('answer', $._streamed))),
-      optional(seq('throws', field('throws', alias($.path, $.type_name)), repeat(seq(',', field('throws', alias($.path, $.type_name)))))),
+      optional(seq('throws', $._thrown, repeat(seq(',', $._thrown)))),
       ';',
     ),
+
+    _thrown: $ => field('throws', alias($.path, $.type_name)),
 
     parameters: $ => seq('(', optional(list($.parameter)), ')'),
 
@@ -137,7 +148,7 @@ module.exports = grammar({
 
     arguments: $ => seq('(', optional(list($._value)), ')'),
 
-    _value: $ => choice($.range, $.number, $.string, $.empty, $.boolean, $.path),
+    _value: $ => choice($.range, $.number, $.string, $.bytes, $.list, $.object, $.boolean, $.path),
 
     range: $ => choice(
       seq($._bound, $._dots, optional($._bound)),
@@ -148,7 +159,15 @@ module.exports = grammar({
 
     _dots: _ => choice('..=', '..'),
 
-    empty: _ => seq('[', ']'),
+    list: $ => seq('[', optional(list($._value)), ']'),
+
+    object: $ => seq('{', optional(list($.entry)), '}'),
+
+    entry: $ => seq(
+      field('key', choice($.number, $.string, $.boolean, $.path)),
+      ':',
+      field('value', $._value),
+    ),
 
     boolean: _ => choice(...LITERALS),
 
@@ -170,6 +189,12 @@ module.exports = grammar({
 
     string: $ => seq(
       '"',
+      repeat(choice($.escape, token.immediate(prec(1, /[^"\\\n]+/)))),
+      token.immediate('"'),
+    ),
+
+    bytes: $ => seq(
+      'b"',
       repeat(choice($.escape, token.immediate(prec(1, /[^"\\\n]+/)))),
       token.immediate('"'),
     ),

@@ -18,10 +18,20 @@ pub mod readme {}
 #[doc = include_str!(concat!(env!("OUT_DIR"), "/guide.md"))]
 pub mod guide {}
 
+/// The examples of the page about events.
+#[cfg(doctest)]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/events.md"))]
+pub mod events_page {}
+
 /// The examples of the page about security.
 #[cfg(doctest)]
 #[doc = include_str!(concat!(env!("OUT_DIR"), "/security.md"))]
 pub mod security_page {}
+
+/// The examples of the page about finding servers. All registries have to be built for them.
+#[cfg(all(doctest, feature = "discovery"))]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/discovery.md"))]
+pub mod discovery_page {}
 
 /// The examples of the page about JSON.
 #[cfg(doctest)]

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zsvc::{Bytes, Timestamp, UnknownVariant, Uuid, Value, json};
 use zsvc_docs::blocks::{Part, parts};
-use zsvc_docs::json::v1::{Any, Order, Side, Trade, Types};
+use zsvc_docs::json::v1::{Access, Any, Order, Rights, Side, Trade, Types};
 
 const ID: Uuid = Uuid::from_u128(0x67e5_5044_10b1_426f_9247_bb68_0e5f_e0c8);
 
@@ -60,6 +60,10 @@ fn any() -> Any {
     Any { any: Value::Array(escapes) }
 }
 
+fn rights() -> Rights {
+    Rights { access: Access::READ | Access::SHARE | Access::from_bits(1 << 40) }
+}
+
 fn short_float() -> Any {
     Any { any: Value::F32(0.1) }
 }
@@ -81,6 +85,7 @@ fn check_value(kind: &str, name: &str, text: &str) {
         "trade" => check(kind, &trade(), text),
         "types" => check(kind, &types(), text),
         "any" => check(kind, &any(), text),
+        "rights" => check(kind, &rights(), text),
         "large" => check(kind, &large(), text),
         "short_float" => check(kind, &short_float(), text),
         "market" => check(kind, &Order::Market(5), text),
@@ -111,6 +116,7 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(kind: &str, value:
 fn error(name: &str, text: &str) -> String {
     let error = match name {
         "Trade" => serde_json::from_str::<Trade>(text).expect_err(text),
+        "Rights" => serde_json::from_str::<Rights>(text).expect_err(text),
         "Types" => serde_json::from_str::<Types>(text).expect_err(text),
         _ => panic!("no type is called `{name}`"),
     };
@@ -144,7 +150,7 @@ fn the_page_is_what_types_do() {
         }
         checked += 1;
     }
-    assert_eq!(checked, 13, "blocks of the page");
+    assert_eq!(checked, 16, "blocks of the page");
 }
 
 #[test]

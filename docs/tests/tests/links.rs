@@ -15,8 +15,8 @@ fn read(path: &Path) -> String {
 
 /// Returns the paths of all documents: those at the root of the repository, those in `docs/`, and the READMEs of the published crates.
 fn documents() -> Vec<PathBuf> {
-    let folders =
-        ["", "docs", "idl", "codegen", "proto", "runtime", "cli"].map(|folder| repository().join(folder));
+    let folders = ["", "docs", "idl", "codegen", "proto", "dynamic", "runtime", "cli"]
+        .map(|folder| repository().join(folder));
     let entries =
         folders.iter().flat_map(|folder| std::fs::read_dir(folder).expect("a folder of the repository"));
     let paths = entries.map(|entry| entry.expect("a readable entry").path());

@@ -31,15 +31,15 @@ fn tests_below(folder: &Path, tests: &mut BTreeSet<String>) {
     }
 }
 
-#[test]
-fn every_fault_names_a_test_that_there_is() {
+/// Checks that each row of a table names a test of its own that there is below some folders.
+fn check_faults(heading: &str, folders: &[&str]) {
     let markdown = std::fs::read_to_string(repository().join("docs/operations.md")).expect("a readable file");
     let mut tests = BTreeSet::new();
-    for folder in ["proto/src", "runtime/src", "runtime/tests"] {
+    for folder in folders {
         tests_below(&repository().join(folder), &mut tests);
     }
-    let named = named(&markdown, "Faults\n");
-    assert!(named.len() > 20, "{named:#?}");
+    let named = named(&markdown, heading);
+    assert!(named.len() > 15, "{named:#?}");
     let unknown: Vec<_> = named.iter().filter(|name| !tests.contains(name.trim_matches('`'))).collect();
     assert!(unknown.is_empty(), "no such tests: {unknown:#?}");
     let once: BTreeSet<_> = named.iter().collect();
@@ -47,10 +47,20 @@ fn every_fault_names_a_test_that_there_is() {
 }
 
 #[test]
+fn every_fault_names_a_test_that_there_is() {
+    check_faults("Faults\n", &["proto/src", "proto/tests", "runtime/src", "runtime/tests"]);
+}
+
+#[test]
+fn every_fault_behind_a_router_names_a_test_that_there_is() {
+    check_faults("Faults behind a router\n", &["router/src", "router/tests", "cli/tests"]);
+}
+
+#[test]
 fn every_protection_names_a_test_that_there_is() {
     let markdown = std::fs::read_to_string(repository().join("docs/security.md")).expect("a readable file");
     let mut tests = BTreeSet::new();
-    for folder in ["proto/src", "runtime/src", "runtime/tests"] {
+    for folder in ["proto/src", "runtime/src", "runtime/tests", "router/tests"] {
         tests_below(&repository().join(folder), &mut tests);
     }
     let named = named(&markdown, "What is protected");
@@ -84,6 +94,7 @@ fn every_metric_is_in_the_table_and_every_row_is_one() {
         "middleware/meter.rs",
         "connection/counters.rs",
         "peer/counters.rs",
+        "publish/counters.rs",
         "curve/access/mod.rs",
         "auth/jwt/mod.rs",
     ]

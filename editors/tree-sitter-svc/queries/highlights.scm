@@ -6,6 +6,7 @@
 (doc_comment) @comment.documentation
 
 (string) @string
+(bytes) @string
 (escape) @string.escape
 (number) @number
 (boolean) @boolean
@@ -20,7 +21,9 @@
   "const"
   "type"
   "struct"
+  "event"
   "enum"
+  "flags"
   "union"
   "error"
   "service"
@@ -44,7 +47,9 @@
 (constant name: (identifier) @constant)
 (alias name: (identifier) @type.definition)
 (struct name: (identifier) @type)
+(event name: (identifier) @type)
 (enum name: (identifier) @type)
+(flags name: (identifier) @type)
 (union name: (identifier) @type)
 (error name: (identifier) @type)
 (service name: (identifier) @type)
@@ -53,6 +58,7 @@
 (type_name) @type
 
 (field name: (identifier) @variable.member)
+(entry key: (path (identifier) @variable.member))
 (value name: (identifier) @constant)
 (variant name: (identifier) @constructor)
 (method name: (identifier) @function.method)

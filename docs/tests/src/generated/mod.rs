@@ -2,7 +2,59 @@
 
 //! Services and their types: a module for each package.
 
-const _: () = ::zsvc::generated::made_for(7);
+const _: () = ::zsvc::generated::made_for(8);
+
+/// The files of the schema, as servers tell them by `zsvc.reflection.v1`.
+#[allow(
+    clippy::all,
+    clippy::nursery,
+    clippy::pedantic,
+    dead_code,
+    deprecated,
+    non_camel_case_types,
+    non_snake_case,
+    rustdoc::all,
+    unreachable_pub,
+    unused_qualifications,
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
+)]
+#[rustfmt::skip]
+mod schema_of_climate_v1 {
+    use ::zsvc::generated as wire;
+
+    static FILES: [wire::SchemaFile; 1] = [
+        wire::SchemaFile::new(
+            "climate/v1/climate.svc",
+            r#"// svc/climate.svc
+package climate.v1;
+
+error ClimateError {
+    @message("there is no room `{room}`")
+    NoSuchRoom { room: string = 1; } = 1;
+}
+
+/// Temperatures in a house, in degrees Celsius.
+service Climate {
+    /// The temperature of a room right now.
+    @deadline(500ms)
+    rpc read(@len(1..=40) room: string) -> f64 throws ClimateError;
+
+    /// The same, whenever it changes.
+    rpc watch(room: string) -> stream f64 throws ClimateError;
+}
+"#,
+        )
+    ];
+
+    pub(super) static SERVICES: [wire::ServiceSchema; 1] = [
+        wire::ServiceSchema::new(
+            "climate.v1.Climate",
+            &FILES,
+            &[0],
+            0xd9e5_d3d5_6f86_b9ce_5a6b_2574_72aa_7f64,
+        )
+    ];
+}
 
 /// Packages below `climate`.
 #[allow(
@@ -145,6 +197,10 @@ pub mod climate {
                 &climate_methods::METHODS
             }
 
+            fn schema(&self) -> ::core::option::Option<&'static ::zsvc::generated::ServiceSchema> {
+                ::core::option::Option::Some(&super::super::schema_of_climate_v1::SERVICES[0])
+            }
+
             fn dispatch(
                 &self,
                 method: usize,
@@ -223,6 +279,12 @@ pub mod climate {
                 self.channel.call_server_stream::<climate_methods::Watch>(
                     &climate_methods::WatchParams { room: room.into() },
                 )
+            }
+        }
+
+        impl ::zsvc::generated::HasSchema for self::ClimateClient {
+            fn schema() -> &'static ::zsvc::generated::ServiceSchema {
+                &super::super::schema_of_climate_v1::SERVICES[0]
             }
         }
 
