@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Sends random values of random schemas between Rust and Python, as bytes and as JSON.
 
-    PYTHONPATH=python/src:python/tests python3 conformance/random_schemas.py [SCHEMAS]
+    PYTHONPATH=python/src:python/tests python3 conformance/random_schemas.py [SCHEMAS [any]]
 
 For each schema, the command generates Python, which serves a method for each type; `zsvc call`, in Rust, learns the
 schema from that server and sends it values, which it has read from the JSON that Python has written. What comes back
 must be the same JSON: each side reads the bytes of the other into what it has of the type, and writes them anew. So the
-command is built once, whatever the number of schemas. Only values with `$map` or `$float` in them are left out.
+command is built once, whatever the number of schemas. Only values with `$map` or `$float` in them are left out. The
+schemas and values are the same ones each time, unless `any` follows.
 """
 
 from __future__ import annotations
@@ -206,9 +207,10 @@ def main() -> None:
     most = int(sys.argv[1]) if len(sys.argv) > 1 else 25
     made = {"schemas": 0, "types": 0, "values": 0}
 
-    checks = list(HealthCheck)
+    same = sys.argv[2:] != ["any"]
+    random = settings(max_examples=most, deadline=None, database=None, derandomize=same, phases=[Phase.generate])
 
-    @settings(max_examples=most, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=checks)
+    @settings(random, suppress_health_check=list(HealthCheck))
     @given(schemas(), st.data())
     def send(schema: tuple[str, list[str]], data: st.DataObject) -> None:
         text, names = schema

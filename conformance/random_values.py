@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Sends random values from every driver's client to every driver's server and back.
 
-    PYTHONPATH=conformance/python:python/src:python/tests python3 conformance/random_values.py [EXAMPLES]
+    PYTHONPATH=conformance/python:python/src:python/tests python3 conformance/random_values.py [EXAMPLES [any]]
 
 The values are of `Shape`, which has every form that a value has on the wire. What comes back must be the very bytes
-that were sent: each program reads them into its own types, and writes them anew.
+that were sent: each program reads them into its own types, and writes them anew. They are the same ones each time, unless
+`any` follows.
 """
 
 from __future__ import annotations
@@ -68,8 +69,10 @@ def main() -> None:
     found = targets(HERE / "targets.toml")
     pairs = [Pair(*pair) for pair in itertools.product(found, found)]
     waiting: list[bytes] = []
+    same = sys.argv[2:] != ["any"]
+    checks = list(HealthCheck)
 
-    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, deadline=None, database=None, derandomize=same, suppress_health_check=checks)
     @given(of(c._form_Shape))
     def send(shape: Any) -> None:
         waiting.append(encode(c._form_Shape, shape).joined())
