@@ -113,6 +113,10 @@ pub enum WorkerState {
 
 /// A call between its caller and a worker.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is about another side of the call, and all may hold at once"
+)]
 pub(super) struct Flight<H> {
     pub(super) caller: CallerKey<H>,
     /// The id that its caller gave it; 0 for a one-way call.

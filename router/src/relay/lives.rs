@@ -74,6 +74,8 @@ impl Lives {
         if is_last && lives.get(&reading.epoch).is_some_and(|life| Arc::ptr_eq(life, &reading.life)) {
             lives.remove(&reading.epoch);
         }
+        drop(lives);
+        drop(reading);
     }
 }
 

@@ -30,12 +30,13 @@ fn config(folder: &Path, shard: &str, workers: &[String]) -> zsvc_router::Config
         "package keyed.v1;\nservice Shelf {{ {shard} rpc put(body: bytes, key: u8, other: u8) -> string; }}\n"
     );
     std::fs::write(folder.join("keyed.svc"), schema).unwrap();
-    let mut text = format!("listen = [\"{ANY_PORT}\"]\nschemas = [\"keyed.svc\"]\n");
-    for (number, endpoint) in workers.iter().enumerate() {
-        text += &format!(
+    let workers = workers.iter().enumerate().map(|(number, endpoint)| {
+        format!(
             "[[worker]]\nname = \"w{number}\"\nconnect = \"{endpoint}\"\nservices = [\"keyed.v1.Shelf\"]\n"
-        );
-    }
+        )
+    });
+    let top = format!("listen = [\"{ANY_PORT}\"]\nschemas = [\"keyed.svc\"]\n");
+    let text: String = std::iter::once(top).chain(workers).collect();
     zsvc_router::file::parse(&folder.join("router.toml"), &text).unwrap()
 }
 
