@@ -135,7 +135,7 @@ def test_a_client_that_is_silent_is_looked_at_though_thousands_are_there(monkeyp
         rig.wait(0.01)
     assert judged == [], "each is looked at when it is time, and not at every turn"
     rig.wait(4.1)
-    assert len(rig.session._peers._ready) == len(judged) == 2_000
+    assert len(rig.session._peers.links._ready) == len(judged) == 2_000
 
 
 # ---- a client's session

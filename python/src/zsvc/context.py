@@ -12,7 +12,7 @@ from .status import Code, Status
 from .wire.records import MAX_METADATA_BYTES, MAX_METADATA_ENTRIES, metadata_size
 
 if TYPE_CHECKING:
-    from .aio.tokens import Identity
+    from .identity import Identity
 
 DEFAULT_BODY = 16 << 20
 
@@ -38,7 +38,7 @@ class Context:
         self.key = key
         """The public key that the caller has proved to have; `None` without CURVE."""
         self.identity: Identity | None = None
-        """Who has made the call, by its token; `None` without one."""
+        """Who has made the call: by its token, or else by the key of its connection; `None` if that is not known."""
         self._deadline = deadline
         self._send = send_metadata
         self._sent: dict[str, int] = {"entries": 0, "bytes": 0}

@@ -15,6 +15,7 @@ from ..connect import Channel
 from ..method import Method, encode_item
 from ..options import Beside, CallOptions
 from ..session.failure import Failure
+from ..session.gathered import Gathered
 from ..status import Code, Status
 from ..wire.records import Metadata
 from .bridge import bridge
@@ -46,6 +47,7 @@ class Call:
             window = channel.limits.stream_window
             self.items = ItemQueue(request.method.answer, self._max_body, window, self._consumed, self.cancel)
         core, pending = channel.core, self.pending
+        self._gathered = Gathered(core.post, lambda *items: core.send_items(pending, *items))
         core.post(lambda: core.submit(pending))
 
     # ---- what the channel's thread tells
@@ -117,8 +119,7 @@ class Call:
         await self.sending.room()
         body = encode_item(self.method.item, item, self._max_body)
         self.sending.add(len(body))
-        core, pending = self._channel.core, self.pending
-        core.post(lambda: core.send_item(pending, body))
+        self._gathered.add(body)
 
     def finish(self) -> None:
         """Ends the client's stream."""

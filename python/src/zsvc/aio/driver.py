@@ -38,13 +38,16 @@ class ServerDriver:
         methods: Mapping[str, Method],
         curve: ServerCurve | None,
         event: Callable[[Event], None],
+        *,
+        denies_plaintext: bool = False,
     ) -> None:
         self.session = ServerSession(limits, methods)
         if curve is not None:
             self.session.set_roles(curve.roles_of, bars_others=curve.clients is not None)
         self._event = event
         self._reactor = Reactor("zsvc-server")
-        self._router = Router(self._reactor, max_received(limits.max_message_size), curve)
+        max_frame = max_received(limits.max_message_size)
+        self._router = Router(self._reactor, max_frame, curve, denies_plaintext=denies_plaintext)
         self._reactor.ends.append(self._router.close)
         self._timer: Timer | None = None
         self._when_idle: Callable[[], None] | None = None
@@ -63,11 +66,11 @@ class ServerDriver:
         """Lets in other clients, or the same with other roles. Calls of those that have lost something end."""
         self._router.let_in(curve)
         self.session.set_roles(curve.roles_of, bars_others=curve.clients is not None)
-        known, now = before.clients or {}, curve.clients
         for key in self.session.known_keys():
-            if now is not None and key not in now:
+            was, now = before.identity_of(key), curve.identity_of(key)
+            if now is None:
                 self.session.revoke(key, is_let_in=False)
-            elif set(known.get(key, ())) - set((now or {}).get(key, ())):
+            elif was is not None and (was.name != now.name or set(was.roles) - set(now.roles)):
                 self.session.revoke(key, is_let_in=True)
 
     def bind(self, endpoint: str) -> str:

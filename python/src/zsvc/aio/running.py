@@ -18,6 +18,7 @@ from ..method import Method, encode_item
 from ..options import INHERITED_DEADLINE
 from ..session.admission import role_refusal
 from ..session.failure import Declared
+from ..session.gathered import Gathered
 from ..session.peer import ServerCall
 from ..status import Cause, Code, DeclaredError, Outcome, Status
 from .middleware import ServerMiddleware, ServerNext, ServerRequest
@@ -43,6 +44,8 @@ class RunningCall:
         self._context = Context(method, call.metadata, call.deadline, peer, call.peer.key, self._send_metadata)
         self._context._max_body, self._context._abort = self._max_body, self.sending.end
         self._context._when_draining = server._when_draining
+        if server.curve is not None:
+            self._context.identity = server.curve.identity_of(call.peer.key)
         if method.kind.takes_items:
             window = server.limits.stream_window
             self.items = ItemQueue(method.item, self._max_body, window, self._consumed, _of_client)
@@ -51,6 +54,7 @@ class RunningCall:
         self._measure.request_bytes += len(call.body)
         self.task: asyncio.Task[None] | None = None
         self._thread: Future[Any] | None = None
+        self._turn: asyncio.Future[None] | None = None
 
     def start(self) -> None:
         """Runs the handler in a task of its own."""
@@ -86,6 +90,15 @@ class RunningCall:
             self.items.end(gone)
         if self.task is not None:
             self.task.cancel()
+
+    def turned(self, refusal: Status | None) -> None:
+        """Lets the handler of a call run whose client was asked about, or says why not."""
+        if self._turn is None or self._turn.done():
+            return
+        if refusal is None:
+            self._turn.set_result(None)
+        else:
+            self._turn.set_exception(refusal)
 
     def add(self, body: Body) -> None:
         """Adds items that have come."""
@@ -183,10 +196,17 @@ class RunningCall:
         tokens = self._server.tokens
         if tokens is None:
             return
-        identity = self._context.identity = await tokens.identify(self._context.metadata)
-        refusal = role_refusal(self._call.method, identity.roles) if identity and self._method.roles else None
+        identity = await tokens.identify(self._context.metadata, self._context.peer)
+        if identity is None:
+            return
+        self._context.identity = identity
+        refusal = role_refusal(self._call.method, identity.roles) if self._method.roles else None
         if refusal is not None:
             raise refusal
+        if self._call.is_claimed:
+            self._turn = asyncio.get_running_loop().create_future()
+            self._post(lambda: self._driver.session.take_turn(self._call))
+            await self._turn
 
     async def _through_middleware(self) -> Any:
         await self._identify()
@@ -252,6 +272,7 @@ class RunningCall:
     async def _send_all(self, items: AsyncIterable[Any]) -> None:
         """Sends what a handler yields, as its reader has room."""
         session, call = self._driver.session, self._call
+        gathered = Gathered(self._post, lambda *items: session.send_items(call, *items))
         assert self._method.answer is not None
         try:
             async for item in items:
@@ -259,7 +280,7 @@ class RunningCall:
                 body = self._encoded(item)
                 self.sending.add(len(body))
                 self._measure.answer_bytes += len(body)
-                self._post(lambda body=body: session.send_item(call, body))
+                gathered.add(body)
         finally:
             close = getattr(items, "aclose", None)
             if close is not None:

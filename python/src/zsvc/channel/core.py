@@ -147,12 +147,12 @@ class Core:
         self._give_up(pending)
         self._over(pending)
 
-    def send_item(self, pending: PendingCall, item: Body) -> None:
-        """Adds an item to the stream of a call."""
+    def send_items(self, pending: PendingCall, *items: Body) -> None:
+        """Adds items to the stream of a call."""
         if pending.call is None:
-            pending.early.append(item)
+            pending.early += items
         elif pending.connection is not None and pending.connection.session is not None:
-            pending.connection.session.send_item(pending.call, item)
+            pending.connection.session.send_items(pending.call, *items)
             pending.connection.pump()
 
     def finish(self, pending: PendingCall) -> None:
@@ -247,9 +247,9 @@ class Core:
             return True
         pending.connection = connection
         pending.call = connection.session.start(pending.spec, pending, now)
-        for item in pending.early:
-            connection.session.send_item(pending.call, item)
-        pending.early.clear()
+        if pending.early:
+            connection.session.send_items(pending.call, *pending.early)
+            pending.early.clear()
         if pending.is_finished:
             connection.session.finish(pending.call)
         connection.pump()
