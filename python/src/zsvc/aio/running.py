@@ -50,6 +50,8 @@ class RunningCall:
             window = server.limits.stream_window
             self.items = ItemQueue(method.item, self._max_body, window, self._consumed, _of_client)
         self._has_begun = self._has_ended = self._has_answered = False
+        self._began_at: float | None = None
+        """When its handler has begun, if that is timed."""
         self._measure = server.measures[method.name]
         self._measure.request_bytes += len(call.body)
         self.task: asyncio.Task[None] | None = None
@@ -151,7 +153,8 @@ class RunningCall:
             self._context._end("the handler has ended")
             if self._has_begun:
                 self._measure.running -= 1
-                self._measure.handler.add(time.monotonic() - self._began_at)
+                if self._began_at is not None:
+                    self._measure.handler.add(time.monotonic() - self._began_at)
 
     def _ended_how(self) -> str:
         has_expired = self._call.deadline is not None and time.monotonic() >= self._call.deadline
@@ -224,9 +227,10 @@ class RunningCall:
         values = method.decode_parameters(body, self._max_body)
         self._call.body = Body(b"", [], [])
         self._has_begun = True
-        self._began_at = time.monotonic()
         self._measure.running += 1
-        self._measure.queue.add(self._began_at - self._call.received_at)
+        if self._measure.times_next():
+            self._began_at = time.monotonic()
+            self._measure.queue.add(self._began_at - self._call.received_at)
         if self.items is not None:
             values.append(_Items(self.items))
         answer = await self._answer(context, values)

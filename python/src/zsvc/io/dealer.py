@@ -14,7 +14,7 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from .curve import ClientCurve
-from .frames import MessageReader
+from .frames import MessageReader, send
 from .reactor import LONGEST_READING, Reactor
 
 CONNECT_TIMEOUT = 10.0
@@ -90,7 +90,7 @@ class Dealer:
         if not self._is_up or self._is_closed:
             return False
         try:
-            self._socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+            send(self._socket, frames)
         except zmq.Again:
             if not self._waits_for_room:
                 self._waits_for_room = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import zmq
@@ -11,7 +12,18 @@ from ..wire.records import MAX_FRAMES
 
 _BETWEEN = 256
 """Frames of one message between two looks at the clock."""
+_MORE = zmq.NOBLOCK | zmq.SNDMORE
+_COPIED = 65_536
+"""Shorter frames are copied, which takes less than to share them."""
 _NOT_KEPT = zmq.Frame(b"")
+
+
+def send(socket: Any, frames: Sequence[Any]) -> None:
+    """Sends a message, or nothing of it. Raises `ZMQError`."""
+    last = len(frames) - 1
+    for frame in frames[:last]:
+        socket.send(frame, _MORE, len(frame) < _COPIED)
+    socket.send(frames[last], zmq.NOBLOCK, len(frames[last]) < _COPIED)
 
 
 class MessageReader:

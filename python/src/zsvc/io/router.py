@@ -17,7 +17,7 @@ from typing import Any, Literal
 import zmq
 
 from .curve import Gatekeeper, ServerCurve
-from .frames import MessageReader
+from .frames import MessageReader, send
 from .reactor import LONGEST_READING, Reactor
 
 _LOG = logging.getLogger("zsvc")
@@ -155,7 +155,7 @@ class Router:
     def send(self, frames: Sequence[Any]) -> Literal["sent", "full", "gone"]:
         """Sends a message to the client that the first frame names."""
         try:
-            self._socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+            send(self._socket, frames)
         except zmq.Again:
             return "full"
         except zmq.ZMQError:
