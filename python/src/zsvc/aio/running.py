@@ -60,10 +60,8 @@ class RunningCall:
 
     def start(self) -> None:
         """Runs the handler in a task of its own."""
-        context = contextvars.copy_context()
-        context.run(INHERITED_DEADLINE.set, self._call.deadline)
         loop = asyncio.get_running_loop()
-        self.task = context.run(lambda: loop.create_task(self._run(), name=self._method.name))
+        self.task = loop.create_task(self._run(), name=self._method.name)
         # Not at the end of `_run`, which never begins if the call is over before.
         self.task.add_done_callback(lambda _: self._over(loop))
 
@@ -131,6 +129,8 @@ class RunningCall:
         self._post(lambda: self._driver.session.fail(self._call, failure))
 
     async def _run(self) -> None:
+        # Of the task's own context, which those inherit that the handler starts.
+        INHERITED_DEADLINE.set(self._call.deadline)
         self._measure.calls += 1
         try:
             answer = await self._through_middleware()
