@@ -37,6 +37,11 @@ pub enum RouterError {
         /// The name.
         name: String,
     },
+    /// Events are to be published by clients, or relayed, and [`Config::events`](crate::Config::events) has told of none of them.
+    NoSuchEvent {
+        /// What was named: `*`, `market.v1.*` or `market.v1.Price`.
+        scope: String,
+    },
     /// There are more workers, or more services, than a router takes.
     TooMany,
     /// The router has stopped.
@@ -60,6 +65,10 @@ impl fmt::Display for RouterError {
             Self::SameName { name } => {
                 write!(f, "two workers are called `{name}`; give each a name of its own")
             }
+            Self::NoSuchEvent { scope } => write!(
+                f,
+                "the router knows no event of `{scope}`, which clients are to publish, or which is to be relayed; call `events` with its schema"
+            ),
             Self::TooMany => f.write_str("there are more workers, or more services, than a router takes"),
             Self::Stopped => f.write_str("the router has stopped"),
         }

@@ -5,6 +5,7 @@
 //! `docs/router.md` shows how to use both.
 
 pub mod admin;
+mod board;
 mod config;
 mod discovery;
 mod error;
@@ -23,6 +24,7 @@ mod relay;
 mod rights;
 mod router;
 
+pub use board::EventView;
 pub use config::{Config, DEFAULT_CAPACITY, ListedWorker};
 pub use discovery::{Discovered, Source};
 pub use error::RouterError;

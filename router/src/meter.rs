@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
+use crate::board::EventView;
 use crate::config::OWN_NAME;
 use crate::forwarder::WorkerState;
 use crate::io::Hub;
@@ -14,13 +15,16 @@ use crate::io::Hub;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What is now, and what it means: of the router, and of each worker.
-const GAUGES: [(&str, &str); 5] = [
+const GAUGES: [(&str, &str); 6] = [
     ("zsvc_router_clients", "clients that are connected"),
     ("zsvc_router_calls", "calls in flight, those that wait included"),
     ("zsvc_router_waiting_calls", "calls that wait for a worker"),
     (WORKER_UP, "workers of the name that can be reached"),
     (WORKER_CALLS, "calls in flight at the workers of the name"),
+    (EVENT_SUBSCRIBERS, "subscriptions to an event that the router has itself"),
 ];
+const EVENT_SUBSCRIBERS: &str = "zsvc_router_event_subscribers";
+const EVENTS: &str = "zsvc_router_events_total";
 const WORKER_UP: &str = "zsvc_router_worker_up";
 const WORKER_CALLS: &str = "zsvc_router_worker_calls";
 /// The realm and the name of workers.
@@ -43,6 +47,7 @@ fn describe() {
         describe_gauge!(name, meaning);
     }
     describe_counter!(COUNTER, "what the router has counted since it was started, by what it is");
+    describe_counter!(EVENTS, "events that the router has itself, by what has become of them");
 }
 
 /// Records the numbers as they are. `known` are the workers that were there the last time.
@@ -56,12 +61,13 @@ fn record(hub: &Hub, known: &mut HashSet<Name>) {
         let workers = forwarder.workers(now).filter(|worker| worker.name != OWN_NAME);
         (*forwarder.counters(), numbers, workers.collect::<Vec<_>>())
     });
-    for (what, count) in counted.by_name() {
+    for (what, count) in counted.by_name().into_iter().chain(hub.board().counted()) {
         counter!(COUNTER, "what" => what).absolute(count);
     }
     for (name, number) in numbers {
         gauge!(name).set(u32::try_from(number).unwrap_or(u32::MAX));
     }
+    hub.board().views().iter().for_each(record_event);
     let mut gone = std::mem::take(known);
     // Those that register may have one name, as all copies of a program with one key have.
     let mut by_name = BTreeMap::<Name, (u32, u32)>::new();
@@ -78,6 +84,18 @@ fn record(hub: &Hub, known: &mut HashSet<Name>) {
     }
     for name in gone {
         set(&name, (0, 0));
+    }
+}
+
+/// Records the numbers of an event that the router has itself. One that is there no more is forgotten as other numbers are.
+fn record_event(view: &EventView) {
+    let labels = [("realm", view.realm.clone()), ("event", view.event.clone())];
+    gauge!(EVENT_SUBSCRIBERS, &labels).set(u32::try_from(view.subscribers).unwrap_or(u32::MAX));
+    let counts = [("sent", view.sent), ("dropped", view.dropped), ("disconnected", view.disconnected)];
+    for (what, count) in counts {
+        let labels =
+            [("realm", view.realm.clone()), ("event", view.event.clone()), ("what", what.to_owned())];
+        counter!(EVENTS, &labels).absolute(count);
     }
 }
 

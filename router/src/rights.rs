@@ -1,5 +1,6 @@
 //! [`Rules`]: who may call what, who may answer it, and where; [`Rights`]: what one peer may.
 
+use std::fmt;
 use std::sync::Arc;
 
 use zsvc::Identity;
@@ -57,6 +58,16 @@ pub enum Scope {
     Service(String),
     /// `market.v1.Tape/last`: one method.
     Method(String),
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("*"),
+            Self::Package(package) => write!(f, "{package}*"),
+            Self::Service(one) | Self::Method(one) => f.write_str(one),
+        }
+    }
 }
 
 impl Scope {
@@ -141,6 +152,16 @@ impl Rules {
     pub(crate) fn is_published(&self, realm: &str, method: &[u8]) -> bool {
         let of_realm = self.grants.iter().filter(|grant| grant.realm == realm);
         of_realm.flat_map(|grant| &grant.publish).any(|scope| scope.has_method(method))
+    }
+
+    /// Returns the first set of events that clients may publish, or that are relayed, in which there is none of these, each by the names of
+    /// its methods `subscribe` and `publish`.
+    pub(crate) fn without_event(&self, events: &[[&str; 2]]) -> Option<&Scope> {
+        let has =
+            |scope: &Scope, at: usize| events.iter().any(|event| scope.has_method(event[at].as_bytes()));
+        let mut published = self.grants.iter().flat_map(|grant| &grant.publish);
+        let wrong = published.find(|scope| !has(scope, 1));
+        wrong.or_else(|| self.relay.iter().find(|scope| !has(scope, 0)))
     }
 
     /// Reports whether the router subscribes to an event for all clients, by the whole name of the method for that.

@@ -15,6 +15,7 @@ use zsvc::forward::{CallerLink, Front, normalized};
 use zsvc_proto::session::server::{Drain, DrainStep};
 
 use crate::admin::Office;
+use crate::board::EventView;
 use crate::config::{Config, ListedWorker};
 use crate::discovery::{self, Finder, Followed};
 use crate::error::RouterError;
@@ -348,6 +349,12 @@ impl RouterHandle {
     #[must_use]
     pub fn workers(&self) -> Vec<WorkerView> {
         self.hub.with(|forwarder, now| forwarder.workers(now).collect())
+    }
+
+    /// Returns the events that the router has itself: those that clients publish, and those that it relays.
+    #[must_use]
+    pub fn events(&self) -> Vec<EventView> {
+        self.hub.board().views()
     }
 
     /// Returns the number of calls in flight, and how many of these wait for a worker.

@@ -122,15 +122,16 @@ impl From<forwarder::WorkerView> for Worker {
 
 impl Admin for Board {
     async fn read(&self, _: &Context) -> Result<Snapshot, zsvc::Status> {
+        let events = self.0.board().counted();
         Ok(self.0.with(|forwarder, now| {
             let live = forwarder.workers(now).filter(|worker| worker.state == forwarder::WorkerState::Up);
-            let counted = forwarder.counters().by_name();
+            let counted = forwarder.counters().by_name().into_iter().chain(events);
             Snapshot {
                 clients: forwarder.callers() as u64,
                 workers: live.filter(|worker| worker.name != OWN_NAME).count() as u64,
                 calls: forwarder.calls() as u64,
                 waiting: forwarder.queued() as u64,
-                counted: counted.map(|(name, count)| (name.to_owned(), count)).into(),
+                counted: counted.map(|(name, count)| (name.to_owned(), count)).collect(),
             }
         }))
     }

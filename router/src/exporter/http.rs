@@ -1,6 +1,7 @@
 //! One request over HTTP/1.1, and its answer: the numbers, at `/metrics`. The connection is closed after it.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
@@ -27,10 +28,11 @@ pub(super) enum Asked {
     Refused(&'static str, &'static str),
 }
 
-/// Reads what is asked, and answers it.
+/// Reads what is asked, and answers it. `has_asked` is set once it is known.
 pub(super) async fn answer(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     numbers: &Numbers,
+    has_asked: &AtomicBool,
 ) -> io::Result<()> {
     let mut request = Vec::new();
     let asked = loop {
@@ -41,6 +43,7 @@ pub(super) async fn answer(
             asked => break asked,
         }
     };
+    has_asked.store(true, Ordering::Release);
     let (status, format, text, has_body) = match asked {
         Asked::Refused(status, why) => (status, TEXT, why.to_owned(), true),
         Asked::More | Asked::Numbers { has_body: true } => ("200 OK", NUMBERS, numbers.render(), true),

@@ -9,15 +9,17 @@ mod recorder;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use recorder::Numbers;
 
-/// Maximum number of connections at a time. The next ones wait in the system's queue.
+/// Maximum number of connections at a time. For the next one, the oldest is closed that has not asked for anything; if all have, it waits in
+/// the system's queue.
 const MAX_CONNECTIONS: usize = 16;
 /// Time that a connection has, if nothing else is said.
 const MAX_TIME: Duration = Duration::from_secs(10);
@@ -54,35 +56,65 @@ impl Exporter {
 
     /// Answers for as long as it is polled.
     pub(crate) async fn run(self) {
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let mut connections = Connections::default();
         let mut upkeep = tokio::time::interval(UPKEEP_PAUSE);
         upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = upkeep.tick() => self.numbers.forget_old(),
-                (place, stream) = self.accept(&places) => {
+                stream = self.accept(), if connections.has_room() => {
                     let (numbers, max_time) = (self.numbers.clone(), self.max_time);
-                    tokio::spawn(async move {
+                    connections.add(|asked| async move {
                         // One that is slow is closed; a peer that is gone has no use for the reason.
-                        let _ = tokio::time::timeout(max_time, http::answer(stream, &numbers)).await;
-                        drop(place);
+                        let _ = tokio::time::timeout(max_time, http::answer(stream, &numbers, &asked)).await;
                     });
                 }
+                Some(_) = connections.tasks.join_next() => {}
             }
         }
     }
 
-    /// Returns the next connection, once there is a place for it.
-    async fn accept(&self, places: &Arc<Semaphore>) -> (impl Send + use<>, TcpStream) {
+    /// Returns the next connection.
+    async fn accept(&self) -> TcpStream {
         loop {
-            // The semaphore is never closed.
-            let place = Arc::clone(places).acquire_owned().await.ok();
             match self.listener.accept().await {
-                Ok((stream, _)) => return (place, stream),
+                Ok((stream, _)) => return stream,
                 // There is no descriptor for it, or it is gone already.
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
         }
+    }
+}
+
+/// The connections that there are.
+#[derive(Debug, Default)]
+struct Connections {
+    tasks: JoinSet<()>,
+    /// The oldest first, each with whether it has asked. Some may have ended.
+    known: Vec<(AbortHandle, Arc<AtomicBool>)>,
+}
+
+impl Connections {
+    /// Reports whether there is room for one more, which one that has not asked may have to make.
+    fn has_room(&self) -> bool {
+        let is_busy = |(task, asked): &&(AbortHandle, Arc<AtomicBool>)| {
+            !task.is_finished() && asked.load(Ordering::Acquire)
+        };
+        self.known.iter().filter(is_busy).count() < MAX_CONNECTIONS
+    }
+
+    /// Adds one. If there are as many as may be, the oldest that has not asked ends.
+    fn add<F: Future<Output = ()> + Send + 'static>(&mut self, answer: impl FnOnce(Arc<AtomicBool>) -> F) {
+        self.known.retain(|(task, _)| !task.is_finished());
+        let silent = self.known.iter().position(|(_, asked)| !asked.load(Ordering::Acquire));
+        if self.known.len() >= MAX_CONNECTIONS
+            && let Some(silent) = silent
+        {
+            self.known.remove(silent).0.abort();
+        }
+        let asked = Arc::new(AtomicBool::new(false));
+        let task = self.tasks.spawn(answer(Arc::clone(&asked)));
+        self.known.push((task, asked));
     }
 }
 

@@ -1,22 +1,25 @@
 //! Requests over real sockets, right and wrong ones.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::http::{Asked, read};
-use super::{Exporter, MAX_CONNECTIONS};
+use super::{Connections, Exporter, MAX_CONNECTIONS};
 
 /// Time after which a test hangs.
-const TEST_TIMEOUT: Duration = Duration::from_secs(30);
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// What is at once on a busy machine, and less than silent connections have.
+const SOON: Duration = Duration::from_secs(10);
 
 /// Runs a test with the address of an exporter.
 fn run(test: impl AsyncFnOnce(std::net::SocketAddr)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut exporter = Exporter::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        exporter.max_time = Duration::from_secs(2);
+        exporter.max_time = TEST_TIMEOUT;
         let address = exporter.address().unwrap();
         let running = tokio::spawn(exporter.run());
         tokio::time::timeout(TEST_TIMEOUT, test(address)).await.expect("the test hangs");
@@ -63,20 +66,50 @@ fn a_request_without_end_is_refused() {
     assert!(matches!(read(many.as_bytes()), Asked::Refused(status, _) if status.starts_with("431")));
 }
 
-/// Connections that say nothing hold their places for a time, and no longer.
+/// Connections that say nothing, or not all of their request, hold up none that asks.
 #[test]
-fn silent_connections_give_way() {
+fn silent_connections_give_way_at_once() {
     run(async |address| {
         let mut silent = Vec::new();
-        for _ in 0..MAX_CONNECTIONS {
-            silent.push(TcpStream::connect(address).await.unwrap());
+        for number in 0..3 * MAX_CONNECTIONS {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            if number % 2 == 0 {
+                // It may be closed already.
+                let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: ").await;
+            }
+            silent.push(stream);
         }
-        let mut next = TcpStream::connect(address).await.unwrap();
-        let asking = ask(&mut next, "GET /metrics HTTP/1.1\r\n\r\n");
-        tokio::pin!(asking);
-        // All places are taken.
-        let soon = tokio::time::timeout(Duration::from_millis(200), &mut asking).await;
-        assert!(soon.is_err(), "it has a place of its own: {soon:?}");
-        assert!(asking.await.starts_with("HTTP/1.1 200 OK\r\n"));
+        for _ in 0..3 {
+            let mut next = TcpStream::connect(address).await.unwrap();
+            let asking = ask(&mut next, "GET /metrics HTTP/1.1\r\n\r\n");
+            // Long before the silent ones have had their time.
+            let answer = tokio::time::timeout(SOON, asking).await.expect("it waits for others");
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        }
+        // The oldest were closed.
+        let mut rest = Vec::new();
+        let _ = tokio::time::timeout(SOON, silent[0].read_to_end(&mut rest)).await.expect("it is closed");
+    });
+}
+
+/// Those that have asked are answered, however many others come, and do not read.
+#[test]
+fn connections_that_have_asked_keep_their_places() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut connections = Connections::default();
+        let (release, released) = tokio::sync::watch::channel(false);
+        for _ in 0..MAX_CONNECTIONS {
+            let mut released = released.clone();
+            connections.add(|asked| async move {
+                asked.store(true, Ordering::Release);
+                let _ = released.wait_for(|is_released| *is_released).await;
+            });
+        }
+        tokio::task::yield_now().await;
+        assert!(!connections.has_room(), "the next one waits");
+        release.send(true).unwrap();
+        assert!(connections.tasks.join_next().await.unwrap().is_ok(), "it was not ended");
+        assert!(connections.has_room());
     });
 }

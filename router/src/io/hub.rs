@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::wake::Wake;
+use crate::board::Board;
 use crate::forwarder::{self, CallerKey, Limits, WorkerKey};
 
 /// The key of a caller of a hub.
@@ -36,6 +37,8 @@ pub(crate) struct Hub {
     is_clock_running: AtomicBool,
     /// Number of callers besides the first of each connection.
     behind_devices: AtomicUsize,
+    /// The events that the router has itself.
+    board: Board,
 }
 
 impl Hub {
@@ -46,6 +49,7 @@ impl Hub {
             clock: Notify::new(),
             is_clock_running: AtomicBool::new(false),
             behind_devices: AtomicUsize::new(0),
+            board: Board::default(),
         })
     }
 
@@ -68,6 +72,11 @@ impl Hub {
             self.clock.notify_one();
         }
         result
+    }
+
+    /// Returns the events that the router has itself.
+    pub(crate) fn board(&self) -> &Board {
+        &self.board
     }
 
     /// Counts a caller behind a device. Returns `false` if there are as many as may be.

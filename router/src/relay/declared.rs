@@ -57,6 +57,11 @@ impl Declared {
         rules.is_published(realm, publish.name().as_bytes()) || rules.is_relayed(subscribe.name().as_bytes())
     }
 
+    /// Returns the whole names of the methods by which it is subscribed to and published.
+    pub(super) fn methods(&self) -> [&'static str; 2] {
+        self.form.methods.each_ref().map(Method::name)
+    }
+
     /// Returns the whole name of the method by which it is published.
     #[cfg(test)]
     pub(super) fn publish(&self) -> &'static str {

@@ -109,6 +109,11 @@ impl Relay {
         declared: &[Declared],
         grace: Duration,
     ) -> Result<Prepared, RouterError> {
+        let names: Vec<_> = declared.iter().map(Declared::methods).collect();
+        if let Some(scope) = rules.without_event(&names) {
+            // Otherwise a name that is written wrong would be found by those alone who miss its events.
+            return Err(RouterError::NoSuchEvent { scope: scope.to_string() });
+        }
         let mut opened = Vec::new();
         for realm in rules.realms() {
             let wanted: Vec<_> = declared.iter().filter(|event| event.is_wanted(rules, realm)).collect();
@@ -144,6 +149,11 @@ impl Relay {
             let all = self.stations.values().flat_map(|station| &station.events);
             all.filter(|known| is(known, event)).for_each(|known| known.set_check(Arc::clone(&event.check)));
         }
+        let all = self
+            .stations
+            .iter()
+            .flat_map(|(realm, station)| station.events.iter().map(|event| (realm.clone(), event.clone())));
+        self.hub.board().set(all.collect());
         self.follow(rules, tasks);
     }
 

@@ -180,6 +180,10 @@ impl Shared {
         came.wakers.into_iter().for_each(Waker::wake);
     }
 
+    pub(super) fn counters(&self) -> Arc<PublisherCounters> {
+        Arc::clone(&self.counters)
+    }
+
     /// Adds a subscriber, who leaves when the subscription is dropped.
     pub(super) fn join(
         self: &Arc<Self>,

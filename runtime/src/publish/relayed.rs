@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
+use super::counters::PublisherCounters;
 use super::line::{Line, Turn};
 use super::publisher::{Shared, unpostable};
 use super::service::subscription;
@@ -195,6 +196,12 @@ impl Relayed {
     #[must_use]
     pub fn subscribers(&self) -> usize {
         self.shared.lock().map_or(0, |topic| topic.subscribers())
+    }
+
+    /// Returns the counters of the event. Clones share them.
+    #[must_use]
+    pub fn counters(&self) -> Arc<PublisherCounters> {
+        self.shared.counters()
     }
 
     /// Publishes an event for a client, given the parameters of its call.

@@ -103,11 +103,7 @@ impl Worker {
     pub async fn kill(self) {
         self.task.abort();
         let _ = self.task.await;
-        if let Some(path) = self.endpoint.strip_prefix("ipc://") {
-            while std::os::unix::net::UnixStream::connect(path).is_ok() {
-                tokio::task::yield_now().await;
-            }
-        }
+        is_left(&self.endpoint).await;
     }
 
     /// Returns the worker as a router lists it.
@@ -123,6 +119,15 @@ pub fn listed(endpoint: &str, name: &str, capacity: u32) -> ListedWorker {
     let (name, services) = (name.to_owned(), vec![PROBE.to_owned()]);
     let worker = NewWorker { name, services, capacity, standby: 0, realm: String::new() };
     ListedWorker { endpoint: endpoint.to_owned(), worker, public_key: None }
+}
+
+/// Waits until no one listens at a file any more.
+async fn is_left(endpoint: &str) {
+    if let Some(path) = endpoint.strip_prefix("ipc://") {
+        while std::os::unix::net::UnixStream::connect(path).is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 /// A router that runs in a task.
@@ -228,5 +233,11 @@ impl Routing {
     pub async fn kill(self) {
         self.task.abort();
         let _ = self.task.await;
+    }
+
+    /// Ends the router at once. Afterwards, another can listen at its endpoint: parts of it may be dropped later than its task.
+    pub async fn kill_at(self, endpoint: &str) {
+        self.kill().await;
+        is_left(endpoint).await;
     }
 }

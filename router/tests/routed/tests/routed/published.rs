@@ -8,7 +8,7 @@ use zsvc::{
 use zsvc_calls::exchange::v1::{Fill, Halt, Price, Side};
 use zsvc_idl::schema::Schema;
 use zsvc_routed::{ANY_PORT, Routing, TEST_TIMEOUT, Worker, run};
-use zsvc_router::{Config, Grant, Realm, Scope};
+use zsvc_router::{Config, Grant, Realm, RouterError, Scope};
 
 pub(crate) fn schema() -> Schema {
     let text = include_str!("../../../../../runtime/tests/calls/svc/exchange.svc");
@@ -360,5 +360,58 @@ fn a_subscriber_that_does_not_read_holds_up_no_other_and_is_told_what_it_has_mis
             }
         }
         assert!(missed > 0 && seen > 0, "{seen} {missed}");
+    });
+}
+
+#[test]
+fn events_that_the_router_does_not_know_are_not_granted_or_relayed_in_silence() {
+    run(async {
+        let scope = |scope: &str| Scope::read(scope).unwrap();
+        let publishing = |config: Config, event: &str| {
+            config.grant(Grant { publish: vec![scope(event)], ..Grant::default() })
+        };
+        let empty = || Config::new().listen(ANY_PORT);
+        let known = || empty().events(schema());
+        for (config, named) in [
+            (publishing(empty(), "*"), "*"),
+            (publishing(known(), "exchange.v2.*"), "exchange.v2.*"),
+            (publishing(publishing(known(), "*"), "exchange.v1.Prize"), "exchange.v1.Prize"),
+            (known().relay(scope("market.v1.Price")), "market.v1.Price"),
+        ] {
+            let refused = zsvc_router::Router::bind(config).map(drop).unwrap_err();
+            let RouterError::NoSuchEvent { scope } = &refused else { panic!("{refused}") };
+            assert_eq!(scope, named, "{refused}");
+        }
+        // A router that runs goes on with what it has.
+        let router = Routing::of(open());
+        let refused = router.handle.reload(publishing(known(), "exchange.v1.Prize")).await.unwrap_err();
+        assert!(matches!(refused, RouterError::NoSuchEvent { .. }), "{refused}");
+        channel(&router).await.publish(&price("ACME", 1)).await.unwrap();
+    });
+}
+
+#[test]
+fn events_of_the_router_are_counted_over_reloads() {
+    run(async {
+        let config = |publish: &[&str]| Config::new().listen(ANY_PORT).events(schema()).grant(grant(publish));
+        let router = Routing::of(config(&["exchange.v1.Price", "exchange.v1.Halt"]));
+        let channel = channel(&router).await;
+        let mut prices = live::<Price>(&channel, &[]).await;
+        for cents in 1..=3 {
+            channel.publish(&price("ACME", cents)).await.unwrap();
+            assert_eq!(next(&mut prices).await, Delivery::Event(price("ACME", cents)));
+        }
+        let counted = || {
+            let events = router.handle.events();
+            let events =
+                events.iter().map(|view| format!("{} {} {}", view.event, view.subscribers, view.sent));
+            events.collect::<Vec<_>>()
+        };
+        assert_eq!(counted(), ["exchange.v1.Halt 0 0", "exchange.v1.Price 1 3"]);
+        router.handle.reload(config(&["exchange.v1.Halt"])).await.unwrap();
+        assert_eq!(counted(), ["exchange.v1.Halt 0 0"]);
+        router.handle.reload(config(&["exchange.v1.Price"])).await.unwrap();
+        while channel.publish(&price("ACME", 4)).await.is_err() {}
+        assert!(counted()[0].ends_with(" 4"), "numbers only grow: {:?}", counted());
     });
 }
