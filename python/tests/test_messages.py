@@ -21,7 +21,11 @@ def test_calls_that_are_made_together_share_a_message() -> None:
     async def client(tape: market.TapeClient) -> None:
         await tape.channel.ready()
         released = threading.Event()
-        tape.channel.core.post(lambda: released.wait(20))
+
+        def hold() -> None:
+            released.wait(20)
+
+        tape.channel.core.post(hold)
         calls = [asyncio.ensure_future(tape.last("ACME")) for _ in range(MANY)]
         # Each has been handed to the thread of the sockets by now.
         await asyncio.sleep(0)
