@@ -225,7 +225,9 @@ async def test_a_call_whose_token_is_asked_about_holds_up_no_other() -> None:
         assert len(refused) < 4
         for _ in range(3):
             assert await client(channel, "Bearer alice")._unary(who) == "alice", "the place is free again"
-        assert server.driver.session._turns._running == 0
+        while server.driver.session._turns._running:
+            # A caller has its answer before its handler has ended.
+            await asyncio.sleep(0.01)
 
 
 def test_roles_need_to_know_clients() -> None:
