@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use zsvc::{Channel, Code, Delivery, Outcome, Subscription};
+use zsvc::{Channel, ChannelBuilder, Code, Delivery, Outcome, Subscription};
 use zsvc_calls::exchange::v1::Halt;
 use zsvc_calls::probe::v1::ProbeClient;
 use zsvc_routed::{Routing, Worker, free_endpoint, run};
@@ -72,8 +72,7 @@ fn a_router_that_is_killed_fails_no_call_that_may_be_made_again() {
         for router in &routers {
             router.has_up(2).await;
         }
-        let channel =
-            endpoints.iter().fold(Channel::builder(), |channel, endpoint| channel.endpoint(endpoint));
+        let channel = endpoints.iter().fold(Channel::builder(), ChannelBuilder::endpoint);
         let client = ProbeClient::new(channel.connect().await.unwrap());
         let (is_over, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let callers: Vec<_> = (0..16_u8)
@@ -136,8 +135,7 @@ fn events_through_routers_that_are_killed_come_or_are_told_as_missing() {
         }
         let (is_over, mut subscribers) = (Arc::new(AtomicBool::new(false)), Vec::new());
         for _ in 0..3 {
-            let channel =
-                endpoints.iter().fold(Channel::builder(), |channel, endpoint| channel.endpoint(endpoint));
+            let channel = endpoints.iter().fold(Channel::builder(), ChannelBuilder::endpoint);
             let halts = live::<Halt>(&channel.connect().await.unwrap(), &[]).await;
             let (is_over, got) = (Arc::clone(&is_over), Arc::new(AtomicU64::new(0)));
             let task = tokio::spawn(read_in_order(halts, is_over, Arc::clone(&got)));
