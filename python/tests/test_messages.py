@@ -20,12 +20,15 @@ MANY = 64
 def test_calls_that_are_made_together_share_a_message() -> None:
     async def client(tape: market.TapeClient) -> None:
         await tape.channel.ready()
-        released = threading.Event()
+        released, has_begun = threading.Event(), threading.Event()
 
         def hold() -> None:
+            has_begun.set()
             released.wait(20)
 
         tape.channel.core.post(hold)
+        while not has_begun.is_set():
+            await asyncio.sleep(0.005)
         calls = [asyncio.ensure_future(tape.last("ACME")) for _ in range(MANY)]
         # Each has been handed to the thread of the sockets by now.
         await asyncio.sleep(0)
