@@ -189,9 +189,9 @@ impl Dispatcher {
     ) {
         self.shared.counters.count_call();
         let (key, deadline) = (origin.key(), call.deadline());
-        let measures = self.shared.measures();
+        let methods = self.shared.measures();
         let tools = (&mut self.collected, &mut self.sampler);
-        let mut measured = Measured::new(measures, tools, target, &mut call);
+        let mut measured = Measured::new(methods, tools, target, &mut call);
         let beginning = self.targets[target].beginning(&call);
         if beginning == Beginning::Apart {
             return self.run_apart(peer, origin, target, (call, measured), permit);
@@ -206,7 +206,7 @@ impl Dispatcher {
             Ok(work) => work,
             Err(why) => {
                 if let Some(measured) = &measured {
-                    measured.refused(measures, &why);
+                    measured.refused(methods, &why);
                 }
                 return turn_away(peer, key, why);
             }
@@ -219,7 +219,7 @@ impl Dispatcher {
         match first {
             First::Done(answer) => {
                 if let Some(measured) = &measured {
-                    measured.done(measures, &mut self.collected, (&answer, took));
+                    measured.done(methods, &mut self.collected, (&answer, took));
                 }
                 if let Some(key) = key {
                     peer.answer(key, answer);
