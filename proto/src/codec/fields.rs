@@ -45,12 +45,17 @@ pub(super) enum Names {
 }
 
 impl Names {
-    /// Returns the place of a name in the table. The empty name stands for holes and is never found.
-    pub(super) fn place_of(self, name: &str) -> Option<usize> {
+    /// Returns the length of the table.
+    pub(super) fn len(self) -> usize {
         match self {
-            Self::ByNumber(names) => names.iter().position(|known| *known == name && !name.is_empty()),
-            Self::Sparse(names) => names.iter().position(|(_, known)| *known == name),
+            Self::ByNumber(names) => names.len(),
+            Self::Sparse(names) => names.len(),
         }
+    }
+
+    /// Returns the name at a place of the table; none of a hole.
+    pub(super) fn get(self, place: usize) -> Option<&'static str> {
+        Some(self.at(place)).filter(|name| place < self.len() && !name.is_empty())
     }
 
     /// Returns the place of a number in the table.

@@ -29,6 +29,7 @@ mod fields;
 mod form;
 pub mod json;
 mod kept;
+mod lookup;
 mod memory;
 mod named;
 mod nested;

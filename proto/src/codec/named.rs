@@ -12,6 +12,7 @@ use serde::de::{self, DeserializeSeed, Visitor};
 use super::decode::Reader;
 use super::error::DecodeError;
 use super::fields::Names;
+use super::lookup::Lookup;
 use crate::msgpack::NIL;
 
 /// The fields of a map.
@@ -30,9 +31,9 @@ impl<'a> Named<'a> {
     /// Searches the entries of a map. Unknown names are skipped. A name given twice is an error, because it can't be
     /// known which of the two values was meant.
     pub(super) fn read(reader: &mut Reader<'a>, entries: usize, names: Names) -> Result<Self, DecodeError> {
-        let mut values = Vec::new();
+        let (mut values, mut lookup) = (Vec::new(), Lookup::new(names));
         for _ in 0..entries {
-            let Some(at) = field(reader, names)? else {
+            let Some(at) = field(reader, &mut lookup)? else {
                 reader.skip()?;
                 continue;
             };
@@ -67,17 +68,17 @@ impl<'a> Named<'a> {
 }
 
 /// Reads a name and returns its index among those of the fields, if it is one of them.
-fn field(reader: &mut Reader<'_>, names: Names) -> Result<Option<usize>, DecodeError> {
+fn field(reader: &mut Reader<'_>, lookup: &mut Lookup) -> Result<Option<usize>, DecodeError> {
     match reader.str() {
-        Some(name) => Ok(names.place_of(name)),
-        None => reader.via_serde_seed(Name(names)),
+        Some(name) => Ok(lookup.place_of(name)),
+        None => reader.via_serde_seed(Name(lookup)),
     }
 }
 
 /// Reads a name by serde, which tells what is wrong with one that is none.
-struct Name(Names);
+struct Name<'l>(&'l mut Lookup);
 
-impl<'de> DeserializeSeed<'de> for Name {
+impl<'de> DeserializeSeed<'de> for Name<'_> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
@@ -85,7 +86,7 @@ impl<'de> DeserializeSeed<'de> for Name {
     }
 }
 
-impl Visitor<'_> for Name {
+impl Visitor<'_> for Name<'_> {
     type Value = Option<usize>;
 
     fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use super::members::Members;
 use super::parse;
 
 /// A generated type, or the form of a type in its place.
@@ -30,12 +31,12 @@ pub(super) struct Malformed;
 #[derive(Debug, PartialEq)]
 pub(super) enum Definition {
     /// The fields, in ascending order of their numbers.
-    Struct(Vec<Field>),
+    Struct(Members<Field>),
     /// Names and numbers.
-    Enum(Vec<(&'static str, i32)>),
+    Enum(Members<(&'static str, i32)>),
     /// Names and numbers of flags.
     Flags(Vec<(&'static str, i32)>),
-    Union(Vec<Variant>),
+    Union(Members<Variant>),
     /// The names and descriptions of the errors that a method throws, in order.
     Errors(Vec<(&'static str, Type)>),
 }
@@ -61,7 +62,7 @@ pub(super) struct Variant {
 pub(super) enum Payload {
     Nothing,
     Type(Type),
-    Fields(Vec<Field>),
+    Fields(Members<Field>),
 }
 
 /// A use of a type, with aliases resolved.

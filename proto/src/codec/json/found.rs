@@ -79,7 +79,7 @@ pub(super) fn unexpected(value: &Value, expected: &str) -> DecodeError {
 /// Returns the error of a name that is none of those of a type.
 #[cold]
 pub(super) fn unknown<'a>(kind: &str, name: &str, names: impl Iterator<Item = &'a str>) -> DecodeError {
-    let mut known: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    let mut known: Vec<String> = names.take(MAX_NAMES + 1).map(|name| format!("`{name}`")).collect();
     if known.len() > MAX_NAMES {
         known.truncate(MAX_NAMES);
         known.push("…".to_owned());

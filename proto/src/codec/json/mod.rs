@@ -16,6 +16,7 @@ mod base64;
 mod description;
 mod duration;
 mod found;
+mod members;
 mod options;
 mod parse;
 mod read;

@@ -14,6 +14,7 @@
 //! The last is of the errors that a method throws, which have no numbers of their own.
 
 use super::description::{Definition, Description, Field, Integer, Malformed, Payload, Type, Variant};
+use super::members::Members;
 
 type Types = &'static [fn() -> &'static Description];
 
@@ -21,10 +22,10 @@ type Types = &'static [fn() -> &'static Description];
 pub(super) fn definition(text: &'static str, types: Types) -> Result<Definition, Malformed> {
     let mut parser = Parser { rest: text, types };
     let definition = match parser.word() {
-        "struct" => Definition::Struct(parser.fields()?),
-        "enum" => Definition::Enum(parser.values()?),
+        "struct" => Definition::Struct(Members::of(parser.fields()?)),
+        "enum" => Definition::Enum(Members::of(parser.values()?)),
         "flags" => Definition::Flags(parser.flags()?),
-        "union" => Definition::Union(parser.variants()?),
+        "union" => Definition::Union(Members::of(parser.variants()?)),
         "throws" => Definition::Errors(parser.errors()?),
         _ => return Err(Malformed),
     };
@@ -140,7 +141,7 @@ impl Parser {
         }
         if self.sign('{') {
             let fields = self.fields()?;
-            return self.require('}').map(|()| Payload::Fields(fields));
+            return self.require('}').map(|()| Payload::Fields(Members::of(fields)));
         }
         Ok(Payload::Nothing)
     }

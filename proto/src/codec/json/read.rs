@@ -8,6 +8,7 @@ use rmpv::Value;
 
 use super::description::{Definition, Description, Field, Payload, Type, Variant};
 use super::found::{Levels, unexpected, unknown};
+use super::members::Members;
 use super::options::is_strict;
 use super::{any, scalars};
 use crate::codec::error::DecodeError;
@@ -44,14 +45,18 @@ fn typed(ty: &Type, value: Value, levels: Levels) -> Result<Value, DecodeError> 
     }
 }
 
-fn structure(fields: &[Field], entries: Vec<(Value, Value)>, levels: Levels) -> Result<Value, DecodeError> {
+fn structure(
+    fields: &Members<Field>,
+    entries: Vec<(Value, Value)>,
+    levels: Levels,
+) -> Result<Value, DecodeError> {
     let mut values: BTreeMap<usize, Value> = BTreeMap::new();
     let mut given = BTreeSet::new();
     for (key, value) in entries {
         let Some(name) = key.as_str() else { return Err(unexpected(&key, "the name of a field")) };
-        let Some(field) = fields.iter().find(|field| field.name == name) else {
+        let Some(field) = fields.named(name) else {
             if is_strict() {
-                return Err(unknown("field", name, fields.iter().map(|field| field.name)));
+                return Err(unknown("field", name, fields.names()));
             }
             continue;
         };
@@ -83,16 +88,16 @@ fn structure(fields: &[Field], entries: Vec<(Value, Value)>, levels: Levels) -> 
 const MAX_ARRAY: usize = 255;
 
 /// Returns the number of a name. A number is taken as it is: one of a newer schema has no name here.
-fn enumeration(values: &[(&'static str, i32)], value: &Value) -> Result<Value, DecodeError> {
+fn enumeration(values: &Members<(&'static str, i32)>, value: &Value) -> Result<Value, DecodeError> {
     if let Some(number) = value.as_i64().and_then(|number| i32::try_from(number).ok()) {
         return Ok(number.into());
     }
     let Some(name) = value.as_str() else {
         return Err(unexpected(value, "the name of an enum's value, or its number"));
     };
-    match values.iter().find(|(known, _)| *known == name) {
+    match values.named(name) {
         Some((_, number)) => Ok((*number).into()),
-        None => Err(unknown("enum value", name, values.iter().map(|(name, _)| *name))),
+        None => Err(unknown("enum value", name, values.names())),
     }
 }
 
@@ -126,7 +131,7 @@ fn flag(flags: &[(&'static str, i32)], value: &Value) -> Result<i32, DecodeError
 }
 
 /// Reads a variant's name alone, or an object of its name and its value.
-fn union(variants: &[Variant], value: Value, levels: Levels) -> Result<Value, DecodeError> {
+fn union(variants: &Members<Variant>, value: Value, levels: Levels) -> Result<Value, DecodeError> {
     const EXPECTED: &str = "the name of a variant, or an object of its name and its value";
     let (name, value) = match value {
         Value::String(name) => (Value::String(name), None),
@@ -145,12 +150,12 @@ fn union(variants: &[Variant], value: Value, levels: Levels) -> Result<Value, De
     if let Some(number) = name.strip_prefix('#') {
         return by_number(number, value.unwrap_or(Value::Nil), levels);
     }
-    match variants.iter().find(|variant| variant.name == name) {
+    match variants.named(name) {
         Some(variant) => {
             let value = payload(variant, value.unwrap_or(Value::Nil), levels)?;
             Ok(Value::Array(vec![variant.number.into(), value]))
         }
-        None => Err(unknown("variant", name, variants.iter().map(|variant| variant.name))),
+        None => Err(unknown("variant", name, variants.names())),
     }
 }
 

@@ -4,6 +4,7 @@
 use rmpv::Value;
 
 use super::description::{Definition, Description, Malformed};
+use super::members::Members;
 use super::{any, found::Levels, read, write};
 
 static SIDE: Description = Description::new("enum Buy = 1; Sell = 2;", &[]);
@@ -46,8 +47,11 @@ fn a_text_that_is_no_description_is_an_error() {
 
 #[test]
 fn a_type_without_parts_has_a_description() {
-    assert_eq!(Description::new("struct", &[]).definition(), Ok(&Definition::Struct(Vec::new())));
-    assert_eq!(Description::new("union", &[]).definition(), Ok(&Definition::Union(Vec::new())));
+    assert_eq!(
+        Description::new("struct", &[]).definition(),
+        Ok(&Definition::Struct(Members::of(Vec::new())))
+    );
+    assert_eq!(Description::new("union", &[]).definition(), Ok(&Definition::Union(Members::of(Vec::new()))));
 }
 
 #[test]

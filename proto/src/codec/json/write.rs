@@ -6,6 +6,7 @@ use rmpv::Value;
 
 use super::description::{Definition, Description, Field, Payload, Type, Variant};
 use super::found::{Levels, unexpected};
+use super::members::Members;
 use super::{any, scalars};
 use crate::codec::error::DecodeError;
 use crate::codec::union::LEAST_POSITION;
@@ -38,7 +39,7 @@ fn typed(ty: &Type, value: Value, levels: Levels) -> Result<Value, DecodeError> 
 }
 
 /// Leaves absent fields out. A type of a user's in the place of a struct may write names itself.
-fn structure(fields: &[Field], value: Value, levels: Levels) -> Result<Value, DecodeError> {
+fn structure(fields: &Members<Field>, value: Value, levels: Levels) -> Result<Value, DecodeError> {
     let mut values: BTreeMap<usize, Value> = match value {
         Value::Array(values) => (1..).zip(values).collect(),
         Value::Map(entries) => {
@@ -47,7 +48,7 @@ fn structure(fields: &[Field], value: Value, levels: Levels) -> Result<Value, De
         value => return Err(unexpected(&value, "a struct")),
     };
     let mut entries = Vec::with_capacity(fields.len());
-    for field in fields {
+    for field in fields.iter() {
         let Some(value) = values.remove(&field.number) else { continue };
         if value.is_nil() && field.ty != Type::Value {
             continue;
@@ -59,8 +60,8 @@ fn structure(fields: &[Field], value: Value, levels: Levels) -> Result<Value, De
 }
 
 /// Returns the number of a field by a key of a map, which is its number or its name.
-fn number_of(fields: &[Field], key: &Value) -> Option<usize> {
-    let by_name = |name| fields.iter().find(|field| field.name == name).map(|field| field.number);
+fn number_of(fields: &Members<Field>, key: &Value) -> Option<usize> {
+    let by_name = |name| fields.named(name).map(|field| field.number);
     match key.as_u64() {
         Some(number) => usize::try_from(number).ok(),
         None => key.as_str().and_then(by_name),
@@ -68,8 +69,8 @@ fn number_of(fields: &[Field], key: &Value) -> Option<usize> {
 }
 
 /// Returns the name of a number, or the number if this side has no name for it.
-fn enumeration(values: &[(&'static str, i32)], value: Value) -> Value {
-    let known = values.iter().find(|(_, number)| value.as_i64() == Some((*number).into()));
+fn enumeration(values: &Members<(&'static str, i32)>, value: Value) -> Value {
+    let known = value.as_i64().and_then(|number| values.numbered(number));
     known.map_or(value, |(name, _)| (*name).into())
 }
 
@@ -83,11 +84,11 @@ fn set_of_flags(flags: &[(&'static str, i32)], value: &Value) -> Result<Value, D
     Ok(Value::Array(known.chain(unknown).collect()))
 }
 
-fn union(variants: &[Variant], value: Value, levels: Levels) -> Result<Value, DecodeError> {
+fn union(variants: &Members<Variant>, value: Value, levels: Levels) -> Result<Value, DecodeError> {
     let Value::Array(parts) = value else { return Err(unexpected(&value, "a union")) };
     let mut parts = parts.into_iter();
     let (number, value) = (parts.next().unwrap_or(Value::Nil), parts.next().unwrap_or(Value::Nil));
-    let known = variants.iter().find(|variant| number.as_u64() == Some(variant.number.into()));
+    let known = number.as_i64().and_then(|number| variants.numbered(number));
     let Some(variant) = known else {
         return Ok(Value::Map(vec![(format!("#{number}").into(), any::write(value, levels)?)]));
     };
