@@ -18,6 +18,7 @@ use zsvc_proto::codec::{Decode, DecodeError, Form as _, Nanoseconds, Reader, Tim
 
 use crate::bounds::Measure;
 use crate::codec::MAX_LEVELS;
+use crate::lookup::Lookup;
 use crate::shape::Shape;
 use crate::text::Text;
 
@@ -29,7 +30,7 @@ pub(crate) fn decode<'s>(
     max_memory: usize,
     text: Text,
 ) -> Result<String, DecodeError> {
-    let mut decoder = Decoder { schema, text };
+    let mut decoder = Decoder { schema, text, names: Lookup::default(), numbers: Lookup::default() };
     let mut reader = Reader::of_bytes(bytes, max_memory);
     match shape {
         Shape::Type(ty) => decoder.value(ty, &mut reader).map(drop)?,
@@ -58,6 +59,8 @@ struct Decoder<'s> {
     schema: &'s Schema,
     /// Dropped where the bytes are only checked; bounds are looked at then, and no default values.
     text: Text,
+    names: Lookup<&'s str>,
+    numbers: Lookup<i64>,
 }
 
 /// Texts that have come, each as a number that can not be foreseen.
@@ -90,7 +93,8 @@ impl<'s> Decoder<'s> {
                 TypeKind::Enum(values) => {
                     let number = i32::decode(reader)?;
                     if !self.text.is_dropped() {
-                        self.text.value(&enumeration(values, number))?;
+                        let named = self.enumeration(values, number);
+                        self.text.value(&named)?;
                     }
                 }
                 TypeKind::Flags(flags) => {
@@ -221,11 +225,17 @@ impl<'s> Decoder<'s> {
         Ok(Measure::Length(seen.texts.len()))
     }
 
-    fn key(&self, ty: &Type, reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+    /// Returns the name of a number, or the number if this schema has no name for it.
+    fn enumeration(&self, values: &'s [EnumValue], number: i32) -> Value {
+        let place = self.numbers.place(values, &number.into(), |value| value.number.into());
+        place.map_or_else(|| number.into(), |place| values[place].name.as_str().into())
+    }
+
+    fn key(&self, ty: &'s Type, reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
         match self.schema.resolved(ty) {
             Type::Builtin(builtin) => for_people(*builtin, scalar(*builtin, reader)?),
             Type::Named(id) => match &self.schema.definition(*id).kind {
-                TypeKind::Enum(values) => Ok(enumeration(values, i32::decode(reader)?)),
+                TypeKind::Enum(values) => Ok(self.enumeration(values, i32::decode(reader)?)),
                 _ => Err(reader.instead_of("the key of a map")),
             },
             _ => Err(reader.instead_of("the key of a map")),
@@ -301,10 +311,4 @@ fn set_of_flags(flags: &[Flag], bits: u64) -> Value {
     let is_known = |number: u8| flags.iter().any(|flag| flag.number == number);
     let unknown = (0..64).filter(|number| bits >> number & 1 == 1 && !is_known(*number)).map(Value::from);
     Value::Array(known.chain(unknown).collect())
-}
-
-/// Returns the name of a number, or the number if this schema has no name for it.
-fn enumeration(values: &[EnumValue], number: i32) -> Value {
-    let known = values.iter().find(|value| value.number == number);
-    known.map_or_else(|| number.into(), |value| value.name.as_str().into())
 }

@@ -22,6 +22,7 @@ use zsvc_proto::codec::dynamic::{Scalar, given_twice, read_any, unknown_name, wr
 use crate::bounds::Measure;
 use crate::codec::MAX_LEVELS;
 use crate::error::Error;
+use crate::lookup::Lookup;
 use crate::shape::Shape;
 
 use visit::Slot;
@@ -33,7 +34,8 @@ pub(crate) fn encode<'s>(
     shape: Shape<'s>,
     json: &str,
 ) -> Result<Vec<u8>, Error> {
-    let encoder = Encoder { schema, strict, error: RefCell::default(), nearest: RefCell::default() };
+    let (error, nearest) = (RefCell::default(), RefCell::default());
+    let encoder = Encoder { schema, strict, error, nearest, names: Lookup::default() };
     let mut out = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let slot = Slot { encoder: &encoder, expected: Expected::of(shape), levels: MAX_LEVELS, out: &mut out };
@@ -53,6 +55,7 @@ pub(super) struct Encoder<'s> {
     error: RefCell<Option<DecodeError>>,
     /// The known name that is nearest to an unknown one.
     nearest: RefCell<Option<String>>,
+    names: Lookup<&'s str>,
 }
 
 /// What is expected at a place.
@@ -171,15 +174,15 @@ impl<'s> Encoder<'s> {
     }
 
     /// Returns the number of a name. A number is taken as it is: one of a newer schema has no name here.
-    fn enumeration(&self, values: &[EnumValue], value: &Value) -> Result<Value, DecodeError> {
+    fn enumeration(&self, values: &'s [EnumValue], value: &Value) -> Result<Value, DecodeError> {
         if let Some(number) = value.as_i64().and_then(|number| i32::try_from(number).ok()) {
             return Ok(number.into());
         }
         let Some(name) = value.as_str() else {
             return Err(wrong_type(value, "the name of an enum's value, or its number"));
         };
-        match values.iter().find(|known| known.name == name) {
-            Some(known) => Ok(known.number.into()),
+        match self.names.place(values, name, |known| known.name.as_str()) {
+            Some(place) => Ok(values[place].number.into()),
             None => Err(self.unknown("enum value", name, values.iter().map(|known| known.name.as_str()))),
         }
     }

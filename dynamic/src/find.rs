@@ -1,5 +1,6 @@
 //! Looks methods and declarations up by what people write: `market.v1.Tape/last`, `Tape/last`, `last`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use zsvc_idl::schema::{Method, Package, Schema, Service, TypeId};
@@ -127,11 +128,9 @@ fn all_declared(schema: &Schema) -> Vec<(String, Declared<'_>)> {
         }
     }
     // A subscription has the name of its event.
-    let is_event = |service: &Service| {
-        let mut types = schema.packages.iter().flat_map(|package| &package.types);
-        types.any(|id| schema.definition(*id).span == service.span)
-    };
-    let services = services(schema).filter(|(_, service)| !is_event(service));
+    let types = schema.packages.iter().flat_map(|package| &package.types);
+    let types: BTreeSet<Span> = types.map(|id| schema.definition(*id).span).collect();
+    let services = services(schema).filter(|(_, service)| !types.contains(&service.span));
     all.extend(services.map(|(name, service)| (name.clone(), Declared::Service(name, service))));
     all.extend(methods(schema).map(|method| (method.name.clone(), Declared::Method(method))));
     all

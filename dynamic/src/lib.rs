@@ -22,6 +22,7 @@ mod encode;
 mod error;
 pub mod find;
 mod literal;
+mod lookup;
 pub mod remote;
 mod shape;
 pub mod subscription;

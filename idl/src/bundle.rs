@@ -6,7 +6,7 @@
 //!
 //! Not here: how files get into a program (`zsvc-codegen`), and how they are asked for (`zsvc.reflection.v1`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::schema::Schema;
 use crate::source::{FileId, SourceFile, SourceMap};
@@ -30,6 +30,15 @@ pub struct BundledFile {
     pub text: String,
     /// Indices of the files that it imports, in the order in which it does.
     pub imports: Vec<usize>,
+}
+
+/// What a program needs to tell the schema of some of its services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// The files, as indices into the bundle.
+    pub files: Vec<usize>,
+    /// The fingerprint of these files.
+    pub fingerprint: u128,
 }
 
 impl Bundle {
@@ -62,6 +71,20 @@ impl Bundle {
             open.extend(self.files[next].imports.iter().rev().copied().filter(|file| known.insert(*file)));
         }
         found
+    }
+
+    /// Returns what the declarations of each of some files need. A file that comes several times, once for each of its services, is
+    /// looked at once, since its needs are of all the text that it imports.
+    #[must_use]
+    pub fn needs(&self, files: impl Iterator<Item = FileId>) -> BTreeMap<FileId, Needs> {
+        let mut needs = BTreeMap::new();
+        for file in files {
+            needs.entry(file).or_insert_with(|| {
+                let files = self.closure(file);
+                Needs { fingerprint: self.fingerprint(&files), files }
+            });
+        }
+        needs
     }
 
     /// Returns the fingerprint of some files, whatever their order.
@@ -105,12 +128,16 @@ fn paths(schema: &Schema, sources: &SourceMap) -> Vec<String> {
         }
     }
     let mut taken = BTreeSet::new();
+    // From which number on a name may be free: a thousand files of one name are not each tried with all numbers before.
+    let mut numbers = BTreeMap::<String, usize>::new();
     let paths = folders.iter().zip(sources.files()).map(|(folder, file)| {
         let name = plain_name(file.path());
-        let numbered = (2..).map(|number| format!("{folder}/{number}-{name}"));
-        let mut candidates = std::iter::once(format!("{folder}/{name}")).chain(numbered);
-        // Each is another, so one that is free comes.
-        let free = candidates.find(|path| !taken.contains(path)).unwrap_or_default();
+        let mut free = format!("{folder}/{name}");
+        let next = numbers.entry(free.clone()).or_insert(2);
+        while taken.contains(&free) {
+            free = format!("{folder}/{next}-{name}");
+            *next += 1;
+        }
         taken.insert(free.clone());
         free
     });

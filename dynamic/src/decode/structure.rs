@@ -121,7 +121,7 @@ impl<'s> Decoder<'s> {
         let mut values: Vec<(usize, &[u8])> = Vec::new();
         for _ in 0..entries {
             let Some(name) = reader.take_str() else { return Err(reader.instead_of("the name of a field")) };
-            let index = fields.iter().position(|field| field.name == name);
+            let index = self.names.place(fields, name, |field| field.name.as_str());
             let value = reader.skipped();
             match index {
                 Some(index) => values.push((index, value.map_err(|error| error.in_field(name))?)),

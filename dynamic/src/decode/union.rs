@@ -37,8 +37,8 @@ impl<'s> Decoder<'s> {
         reader: &mut Reader<'_>,
     ) -> Result<(), DecodeError> {
         let (number, left) = enter(reader)?;
-        match variants.iter().find(|variant| variant.number == number) {
-            Some(variant) => self.variant(variant, left, reader)?,
+        match self.numbers.place(variants, &number.into(), |variant| variant.number.into()) {
+            Some(place) => self.variant(&variants[place], left, reader)?,
             None => self.unknown(number, left, reader)?,
         }
         leave(left, reader)

@@ -9,6 +9,7 @@ use super::visit::Slot;
 use super::{Encoder, Expected, put};
 use crate::bounds::{self, Measure};
 use crate::literal;
+use crate::lookup::Lookup;
 
 /// The fields of a struct that were read.
 struct Parts {
@@ -20,10 +21,10 @@ struct Parts {
 }
 
 impl Parts {
-    fn find(&mut self, fields: &[Field], name: &str) -> Option<usize> {
+    fn find<'s>(&mut self, fields: &'s [Field], name: &str, names: &Lookup<&'s str>) -> Option<usize> {
         let is_it = |index: &usize| fields.get(*index).is_some_and(|field| field.name == name);
         let index = Some(self.next).filter(is_it);
-        let index = index.or_else(|| fields.iter().position(|field| field.name == name))?;
+        let index = index.or_else(|| names.place(fields, name, |field| field.name.as_str()))?;
         self.next = index + 1;
         Some(index)
     }
@@ -53,7 +54,7 @@ impl<'s> Encoder<'s> {
         let start = out.len();
         let mut parts = Parts { ranges: vec![None; fields.len()], given: vec![false; fields.len()], next: 0 };
         while let Some(name) = entries.next_key::<String>()? {
-            let Some(index) = parts.find(fields, &name) else {
+            let Some(index) = parts.find(fields, &name, &self.names) else {
                 if self.strict {
                     let names = fields.iter().map(|field| field.name.as_str());
                     return Err(self.fail(self.unknown("field", &name, names)));

@@ -59,8 +59,8 @@ impl<'s> Encoder<'s> {
 
     fn variant(&self, variants: &'s [Variant], name: &str) -> Result<&'s Variant, DecodeError> {
         let names = || variants.iter().map(|variant| variant.name.as_str());
-        let known = variants.iter().find(|variant| variant.name == name);
-        known.ok_or_else(|| self.unknown("variant", name, names()))
+        let place = self.names.place(variants, name, |variant| variant.name.as_str());
+        place.map(|place| &variants[place]).ok_or_else(|| self.unknown("variant", name, names()))
     }
 
     /// Reads the value of a variant that is no list and no object.

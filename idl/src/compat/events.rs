@@ -85,7 +85,8 @@ fn renamed(before: &TypeDefinition, after: &TypeDefinition, names: &(String, Str
 fn keys(after: &TypeDefinition, old: &Struct, new: &Struct, out: &mut Vec<Change>) {
     let is_key = |structure: &Struct, field: &Field| structure.keys().any(|key| key.number == field.number);
     for now in &new.fields {
-        let Some(was) = old.fields.iter().find(|field| field.number == now.number) else { continue };
+        let Ok(at) = old.fields.binary_search_by_key(&now.number, |field| field.number) else { continue };
+        let was = &old.fields[at];
         let what = format!("field `{}` of `{}`", now.name, after.name);
         match (is_key(old, was), is_key(new, now)) {
             (true, false) => out.push(
