@@ -132,6 +132,22 @@ fn every_form_that_readers_must_take_is_read() {
 }
 
 #[test]
+fn floats_come_back_to_the_last_bit() {
+    let schema = schema();
+    let ty = ty(&schema, "Any");
+    let codec = Codec::new(&schema);
+    for float in [2.985_741_664_430_279_4e-193, 1.000_000_000_000_000_2, 1e-7, 5e-324, f64::MAX, 0.1 + 0.2] {
+        let json = format!("{{\"any\":{float:e}}}");
+        let body = codec.encode(Shape::Type(&ty), &json).expect("a number");
+        let mut wanted = vec![0x91, 0xcb];
+        wanted.extend(f64::to_be_bytes(float));
+        assert_eq!(body, wanted, "{json}");
+        let again = codec.decode(Shape::Type(&ty), &body).expect("what was just written");
+        assert_eq!(codec.encode(Shape::Type(&ty), &again), Ok(body), "{again}");
+    }
+}
+
+#[test]
 fn hostile_bytes_end_in_errors_within_the_bounds() {
     let text = "package a.v1; struct Tree { below: list<Tree> = 1; } struct Long { @default(\"AAAAAAAAAAAAAAAA\") a: string = 1; }
         struct Many { all: list<Long> = 1; } struct Any { any: value = 1; }";

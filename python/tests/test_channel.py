@@ -209,8 +209,8 @@ def test_two_sessions_stream_far_more_than_their_windows() -> None:
     sent = returned = 0
     for _ in range(200):
         for _ in range(10):
-            pair.client.send_item(call, Body(bytes(1000), [], []))
-            pair.server.send_item(served, Body(bytes(700), [], []))
+            pair.client.send_items(call, Body(bytes(1000), [], []))
+            pair.server.send_items(served, Body(bytes(700), [], []))
         pair.settle()
         for happened in pair.of_server:
             if isinstance(happened, p.ItemsArrived):

@@ -211,7 +211,7 @@ def test_a_stream_waits_for_credit() -> None:
     call = rig.start(Kind.CLIENT_STREAM)
     big = bytes(40_000)
     for _ in range(3):
-        rig.session.send_item(call, body(big))
+        rig.session.send_items(call, body(big))
     rig.session.finish(call)
     assert [type(record) for record in rig.said()] == [r.Call, r.Items, r.Items], "the last takes credit below zero"
     rig.hear(write.credit(1, 14_463))
@@ -224,7 +224,7 @@ def test_small_items_share_a_record() -> None:
     rig = Rig()
     call = rig.start(Kind.BIDIRECTIONAL)
     for _ in range(5):
-        rig.session.send_item(call, body(b"\x01"))
+        rig.session.send_items(call, body(b"\x01"))
     rig.session.finish(call)
     said = rig.said()
     assert [type(record) for record in said] == [r.Call, r.Items, r.End]

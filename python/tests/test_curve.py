@@ -12,6 +12,7 @@ from floor import Floor, trade
 from generated.market import v1 as market
 
 import zsvc
+from zsvc.io.router import is_reached_by_others
 
 
 def keys() -> tuple[str, str]:
@@ -112,6 +113,76 @@ async def test_clients_can_be_taken_out_and_lose_roles_while_they_are_connected(
         floor.release.set()
     with pytest.raises(ValueError, match="without `curve`"):
         zsvc.Server(Floor()).set_clients({})
+
+
+@run
+async def test_a_client_is_known_by_its_key() -> None:
+    (server_public, server_secret), named, nameless = keys(), keys(), keys()
+    seen: list[zsvc.Identity | None] = []
+
+    class Seeing(Floor):
+        async def ping(self, context: zsvc.Context) -> None:
+            seen.append(context.identity)
+
+    desk = zsvc.Identity("desk", ["trader"])
+    curve = zsvc.ServerCurve(server_public, server_secret, {named[0]: desk, nameless[0]: ["guest"]})
+    async with zsvc.Server(Seeing(), bind="tcp://127.0.0.1:*", curve=curve) as server:
+        for own in (named, nameless):
+            keys_of = zsvc.ClientCurve(server_public, *own)
+            async with market.TapeClient.connect(*server.endpoints, curve=keys_of) as tape:
+                await tape.with_options(timeout=10).ping()
+        assert seen == [desk, zsvc.Identity(nameless[0], ["guest"])]
+        async with market.TapeClient.connect(
+            *server.endpoints, curve=zsvc.ClientCurve(server_public, *named), retry=zsvc.Retry.none()
+        ) as tape:
+            slow = asyncio.ensure_future(tape.last("SLOW"))
+            await until(lambda: len(server._running) == 1)
+            server.set_clients({named[0]: zsvc.Identity("another", ["trader"])})
+            with pytest.raises(zsvc.Status) as caught:
+                await slow
+            assert (caught.value.code, caught.value.cause) == (zsvc.Code.UNAVAILABLE, zsvc.Cause.FORBIDDEN)
+
+
+@pytest.mark.parametrize(
+    ("bound", "is_reached"),
+    [
+        ("tcp://127.0.0.1:7100", False),
+        ("tcp://127.3.2.1:7100", False),
+        ("tcp://[::1]:7100", False),
+        ("tcp://[::ffff:127.0.0.1]:7100", False),
+        ("ipc:///run/tape", False),
+        ("tcp://0.0.0.0:7100", True),
+        ("tcp://[::]:7100", True),
+        ("tcp://192.168.1.2:7100", True),
+        ("tcp://[fe80::1%eth0]:7100", True),
+        ("tcp://a.host:7100", True),
+    ],
+)
+def test_which_endpoints_others_reach(bound: str, is_reached: bool) -> None:
+    assert is_reached_by_others(bound) is is_reached
+
+
+@run
+async def test_a_server_that_others_reach_without_encryption_is_warned_of_once(caplog: Any) -> None:
+    async with zsvc.Server(Floor(), bind=["tcp://*:*", "tcp://0.0.0.0:*", "tcp://127.0.0.1:*"]):
+        assert caplog.text.count("listening without encryption") == 1
+    caplog.clear()
+    async with zsvc.Server(Floor(), bind="tcp://127.0.0.1:*", deny_plaintext=True):
+        pass
+    async with zsvc.Server(Floor(), bind="tcp://*:*", curve=zsvc.ServerCurve(*keys()), deny_plaintext=True):
+        pass
+    assert caplog.text == ""
+
+
+@run
+async def test_a_server_that_denies_plaintext_listens_only_where_no_other_machine_reaches_it() -> None:
+    with pytest.raises(OSError, match=r"can't bind `tcp://\*:\*`: other machines can reach `tcp://0\.0\.0\.0:"):
+        await zsvc.Server(Floor(), bind="tcp://*:*", deny_plaintext=True).start()
+    async with zsvc.Server(Floor(), bind="tcp://127.0.0.1:*", deny_plaintext=True) as server:
+        with pytest.raises(OSError, match="leave out `deny_plaintext`"):
+            await server.bind("tcp://0.0.0.0:*")
+        async with market.TapeClient.connect(*server.endpoints) as tape:
+            await tape.ping()
 
 
 async def until(condition: Any) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import re
+import socket
 import subprocess
 import sys
 import textwrap
@@ -50,6 +52,28 @@ def test_the_first_service(tmp_path: Path) -> None:
         client = [sys.executable, "client.py"]
         told = subprocess.run(client, cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout
         assert told == blocks("text")[0]
+        server.terminate()
+        assert server.wait(20) == 0
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_the_program_of_those_who_come_from_zerorpc(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    (schema,) = (block for block in blocks("svc") if "package hello.v1" in block)
+    (tmp_path / "hello.svc").write_text(schema, encoding="utf-8")
+    for name in ("hello_server.py", "hello_client.py"):
+        (tmp_path / name).write_text(the(f"python,{name}").replace("4242", port), encoding="utf-8")
+    generate = re.search(r"`zsvc (gen hello\.svc [^`]*)`", PAGE)
+    assert generate is not None
+    subprocess.run([COMMAND, *generate[1].split()], cwd=tmp_path, check=True, timeout=60)
+    server = subprocess.Popen([sys.executable, "hello_server.py"], cwd=tmp_path)
+    try:
+        client = [sys.executable, "hello_client.py"]
+        told = subprocess.run(client, cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout
+        assert told == "Hello, RPC\n"
         server.terminate()
         assert server.wait(20) == 0
     finally:

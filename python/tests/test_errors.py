@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import zmq
 from conftest import ROOT
 from floor import Floor, Mirror
 from hostile import ECHO, NIL, TAPE, Dealer, Serving, call, call_with_credit, packed, slow
@@ -72,9 +73,20 @@ def unread(dealer: Dealer, server: Serving) -> None:
             other.good_call()
 
 
+def deaf(dealer: Dealer, server: Serving) -> None:
+    dealer.socket.disconnect(server.endpoint)
+    for option, value in ((zmq.RCVHWM, 1), (zmq.RCVBUF, 4_096)):
+        dealer.socket.setsockopt(option, value)
+    dealer.socket.connect(server.endpoint)
+    dealer.say(call_with_credit(1, "watch", 1 << 62, ["FOREVER"]))
+    session = server.server.driver.session
+    while session.calls_started == 0 or session.calls_in_flight:
+        time.sleep(0.01)
+
+
 def announces(dealer: Dealer, server: Serving) -> None:
     dealer.socket.disconnect(server.endpoint)
-    dealer.socket.setsockopt_string(__import__("zmq").ROUTING_ID, "me")
+    dealer.socket.setsockopt_string(zmq.ROUTING_ID, "me")
     dealer.socket.connect(server.endpoint)
     dealer.say([r.PING, 1])
 
@@ -198,7 +210,7 @@ ROWS: dict[str, tuple[dict[str, Any], Ask]] = {
     ),
     "the client does not read the stream that it has granted credit for": (
         limits(max_waiting_per_peer=65_536),
-        lambda dealer, _: dealer.say(call_with_credit(1, "watch", 1 << 62, ["FOREVER"])),
+        deaf,
     ),
     "the client gives no sign of life": (limits(peer_timeout=0.6), silent),
     "the client does not read at all; id 0": (limits(peer_timeout=0.6), unread),

@@ -76,6 +76,10 @@ async def test_names_without_their_package_are_answered_by_the_full_ones() -> No
             with zsvc.connect(*server.endpoints) as remote:
                 with pytest.raises(AttributeError, match=r"did you mean `market\.v1\.Tape`\?"):
                     remote.service("Tape")
+                with pytest.raises(
+                    TypeError, match=r"`market` is a part of the name of market\.v1\.Tape, whose methods"
+                ):
+                    remote.market("ACME")
 
         await asyncio.to_thread(look)
 
@@ -100,6 +104,21 @@ async def test_parameters_that_are_no_json_are_answered_by_their_names(capsys: p
         arguments = ["call", server.endpoints[0], "market.v1.Tape/last", "ACME"]
         assert await asyncio.to_thread(main, arguments) == 2
     assert """Write them as '{"symbol": …}', or '[…]'""" in capsys.readouterr().err
+
+
+@run
+async def test_the_name_of_a_method_alone_is_answered_by_the_full_one(capsys: pytest.CaptureFixture[str]) -> None:
+    async with zsvc.Server(Floor(), bind="tcp://127.0.0.1:*") as server:
+        assert await asyncio.to_thread(main, ["call", server.endpoints[0], "last", "[]"]) == 2
+        assert "`last` is no method: write `market.v1.Tape/last`" in capsys.readouterr().err
+        assert await asyncio.to_thread(main, ["call", server.endpoints[0], "nothing", "[]"]) == 2
+        assert "write `package.Service/method`" in capsys.readouterr().err
+
+
+def test_an_option_that_is_none_is_told() -> None:
+    with market.TapeBlockingClient.connect("tcp://127.0.0.1:1") as tape:
+        with pytest.raises(TypeError, match="`timout` is no option of a call; they are `timeout`, `metadata`"):
+            tape.with_options(timout=1)
 
 
 def test_what_is_beside_the_package_needs_no_import() -> None:

@@ -244,7 +244,7 @@ def test_a_stream_of_answers_waits_for_credit() -> None:
     rig = Rig()
     made = rig.call("S/watch", credit=10)
     for _ in range(4):
-        rig.session.send_item(made, Body(bytes(6), [], []))
+        rig.session.send_items(made, Body(bytes(6), [], []))
     rig.session.finish(made)
     assert [len(it.body.data) for it in rig.said() if isinstance(it, r.Items)] == [6, 6]
     rig.hear(write.credit(1, 2))
@@ -331,7 +331,7 @@ def test_a_client_that_is_gone_loses_its_calls() -> None:
 def test_a_client_that_does_not_read_is_let_go() -> None:
     rig = Rig()
     made = rig.call("S/watch", credit=1 << 30)
-    rig.session.send_item(made, Body(bytes(1000), [], []))
+    rig.session.send_items(made, Body(bytes(1000), [], []))
     message = rig.session.poll_message()
     assert message is not None
     rig.session.blocked(message[0], rig.now)
@@ -352,7 +352,7 @@ def test_items_wait_where_a_client_reads_slowly() -> None:
     rig = Rig(ServerLimits())
     made = rig.call("S/watch", credit=1 << 40)
     for _ in range(100):
-        rig.session.send_item(made, Body(bytes(100_000), [], []))
+        rig.session.send_items(made, Body(bytes(100_000), [], []))
     assert made.peer.outbox.size < 2 << 20
     rig.session.finish(made)
     said = rig.said()
@@ -436,18 +436,24 @@ def begun(rig: Rig) -> list[tuple[bytes, int]]:
     return [(event.call.peer.route[0], event.call.id) for event in rig.events() if isinstance(event, p.Started)]
 
 
+def started(rig: Rig) -> list[p.ServerCall]:
+    """Returns the calls that have begun."""
+    return [event.call for event in rig.events() if isinstance(event, p.Started)]
+
+
 def test_clients_take_turns() -> None:
     rig = Rig(RUNNING)
     rig.hear(*(call(id=id) for id in range(1, 5)))
     rig.hear(*(call(id=id) for id in range(1, 3)), route=B)
-    assert begun(rig) == [(A, 1)]
-    order = []
+    (running,) = started(rig)
+    order = [(running.peer.route[0], running.id)]
     for _ in range(5):
-        rig.session.handler_ended()
-        order += begun(rig)
-    assert order == [(A, 2), (B, 1), (A, 3), (B, 2), (A, 4)]
-    rig.session.handler_ended()
-    assert begun(rig) == []
+        rig.session.handler_ended(running)
+        (running,) = started(rig)
+        order.append((running.peer.route[0], running.id))
+    assert order == [(A, 1), (A, 2), (B, 1), (A, 3), (B, 2), (A, 4)]
+    rig.session.handler_ended(running)
+    assert started(rig) == []
     rig.hear(call(id=9))
     assert begun(rig) == [(A, 9)], "there is room again"
 
@@ -455,32 +461,32 @@ def test_clients_take_turns() -> None:
 def test_a_deadline_passes_before_its_turn() -> None:
     rig = Rig(RUNNING)
     rig.hear(call(), call(id=2, timeout=1_000_000), call(id=3))
-    assert begun(rig) == [(A, 1)]
+    (running,) = started(rig)
     rig.wait(1.0)
     error = rig.error()
     assert (error.id, error.code, error.outcome, error.cause) == (2, Code.DEADLINE_EXCEEDED, 0, Cause.DEADLINE)
-    rig.session.handler_ended()
+    rig.session.handler_ended(running)
     assert begun(rig) == [(A, 3)]
 
 
 def test_the_grace_time_is_over_before_a_turn() -> None:
     rig = Rig(RUNNING)
     rig.hear(call(), call(id=2))
-    assert begun(rig) == [(A, 1)]
+    (running,) = started(rig)
     rig.session.drain(rig.now)
     rig.wait(10.0)
     errors = [record for record in rig.said() if isinstance(record, r.Error)]
     assert [(it.id, it.outcome) for it in errors] == [(1, Outcome.MAYBE_EXECUTED), (2, Outcome.NOT_SENT)]
     assert all((it.code, it.cause) == (Code.UNAVAILABLE, Cause.GOING_AWAY) for it in errors)
-    rig.session.handler_ended()
+    rig.session.handler_ended(running)
     assert begun(rig) == [], "what has ended has no turn"
 
 
 def test_a_call_has_what_came_before_its_turn() -> None:
     rig = Rig(RUNNING)
     rig.hear(call(), call("S/import", 2), write.with_body(r.ITEMS, 2, Body(b"\x01", [], [])), write.plain(r.END, 2))
-    rig.events()
-    rig.session.handler_ended()
+    (running,) = started(rig)
+    rig.session.handler_ended(running)
     assert [type(event) for event in rig.events()] == [p.Started, p.ItemsArrived, p.ItemsComplete]
 
 
@@ -497,12 +503,12 @@ def test_an_item_that_is_longer_than_what_may_wait_leaves() -> None:
     rig = Rig(ServerLimits(max_waiting_per_peer=1_000))
     call = rig.call("S/watch", credit=1 << 20)
     for _ in range(2):
-        rig.session.send_item(call, Body(bytes(5_000), [], []))
+        rig.session.send_items(call, Body(bytes(5_000), [], []))
         (record,) = rig.said()
         assert isinstance(record, r.Items)
         assert len(record.body) == 5_000
     for _ in range(2):
-        rig.session.send_item(call, Body(bytes(5_000), [], []))
+        rig.session.send_items(call, Body(bytes(5_000), [], []))
     *_, error = rig.said()
     assert isinstance(error, r.Error), "one waited already that was not read"
     assert error.code == Code.RESOURCE_EXHAUSTED

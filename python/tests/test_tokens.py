@@ -127,6 +127,115 @@ async def test_without_tokens_the_entry_is_passed_on() -> None:
             assert await asked.last("ACME") == trade("ACME")
 
 
+class Asked:
+    """Counts who is asked about, and has some wait."""
+
+    def __init__(self) -> None:
+        self.tokens: list[str] = []
+        self.release = asyncio.Event()
+
+    async def __call__(self, token: str) -> zsvc.Identity | None:
+        self.tokens.append(token)
+        if token.startswith("slow"):
+            await self.release.wait()
+        return None if token == "mallory" else zsvc.Identity(token, ["trader"])
+
+
+@run
+async def test_a_token_that_is_good_is_remembered_for_as_long_as_is_said() -> None:
+    asked = Asked()
+    tokens = zsvc.Tokens(asked, remember=0.3)
+    server = zsvc.Server(guarded("trader"), bind="tcp://127.0.0.1:*", tokens=tokens)
+    async with server, zsvc.Channel(*server.endpoints) as channel:
+
+        async def who(token: str) -> object:
+            return await client(channel, f"Bearer {token}")._unary(TYPE.methods["who"])
+
+        assert [await who("alice") for _ in range(3)] == ["alice"] * 3
+        assert asked.tokens == ["alice"]
+        for _ in range(2):
+            with pytest.raises(Status):
+                await who("mallory")
+        assert asked.tokens == ["alice", "mallory", "mallory"], "one that is not good may be good the next time"
+        tokens.forget()
+        await who("alice")
+        assert asked.tokens[3:] == ["alice"]
+        await asyncio.sleep(0.35)
+        await who("alice")
+        assert asked.tokens[3:] == ["alice", "alice"]
+        assert b"alice" not in b"".join(tokens._known), "tokens are not kept"
+
+
+@run
+async def test_no_more_tokens_are_remembered_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zsvc.aio.tokens.MAX_REMEMBERED", 10)
+    asked = Asked()
+    tokens = zsvc.Tokens(asked, remember=60)
+    for number in range(30):
+        await tokens.identify({"authorization": f"Bearer {number}"}, "peer")
+    assert len(tokens._known) == 10
+    await tokens.identify({"authorization": "Bearer 29"}, "peer")
+    await tokens.identify({"authorization": "Bearer 0"}, "peer")
+    assert asked.tokens[30:] == ["0"]
+
+
+@run
+async def test_a_client_with_many_tokens_leaves_others_their_turns_to_be_asked_about() -> None:
+    asked = Asked()
+    tokens = zsvc.Tokens(asked, max_asked=2, timeout=20)
+
+    async def identify(token: str, peer: str) -> str:
+        identity = await tokens.identify({"authorization": f"Bearer {token}"}, peer)
+        assert identity is not None
+        return identity.name
+
+    many = [asyncio.ensure_future(identify(f"slow {it}".replace(" ", "-"), "greedy")) for it in range(50)]
+    await asyncio.sleep(0)
+    other = asyncio.ensure_future(identify("other", "modest"))
+    for it in many[5:20]:
+        await asyncio.sleep(0)
+        it.cancel()
+    await asyncio.sleep(0)
+    assert len(asked.tokens) == 2
+    asked.release.set()
+    assert await other == "other"
+    assert "other" in asked.tokens[:5], "its turn comes after one of the greedy one's"
+    await asyncio.gather(*many, return_exceptions=True)
+    assert (tokens._turns._free, len(tokens._turns._waiting)) == (2, 0)
+    assert len(asked.tokens) == 36
+
+
+@run
+async def test_a_call_whose_token_is_asked_about_holds_up_no_other() -> None:
+    asked, limits = Asked(), zsvc.ServerLimits(max_running=1, max_queued=1)
+    service = guarded("trader")
+    server = zsvc.Server(service, bind="tcp://127.0.0.1:*", tokens=zsvc.Tokens(asked, timeout=20), limits=limits)
+    async with server, zsvc.Channel(*server.endpoints) as channel:
+        who = TYPE.methods["who"]
+        slow = [asyncio.ensure_future(client(channel, f"Bearer slow{it}")._unary(who)) for it in range(5)]
+        while len(asked.tokens) < 5:
+            await asyncio.sleep(0.01)
+        assert await client(channel, None)._unary(who) is None, "they take neither the place to run nor that to wait"
+        slow[0].cancel()
+        asked.release.set()
+        told = await asyncio.gather(*slow[1:], return_exceptions=True)
+        assert all(it in [f"slow{number}" for number in range(5)] or isinstance(it, Status) for it in told)
+        refused = [it for it in told if isinstance(it, Status)]
+        assert all((it.code, it.outcome) == (Code.RESOURCE_EXHAUSTED, Outcome.NOT_SENT) for it in refused)
+        assert len(refused) < 4
+        for _ in range(3):
+            assert await client(channel, "Bearer alice")._unary(who) == "alice", "the place is free again"
+        while server.driver.session._turns._running:
+            # A caller has its answer before its handler has ended.
+            await asyncio.sleep(0.01)
+
+
 def test_roles_need_to_know_clients() -> None:
     with pytest.raises(ValueError, match="give the server `curve`, with `clients`, or `tokens`"):
         zsvc.Server(guarded("trader"))
+
+
+@pytest.mark.parametrize("wrong", [{"remember": -1}, {"timeout": 0}, {"max_asked": 0}])
+def test_bounds_that_are_none(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="`max_asked` at least 1"):
+        zsvc.Tokens(check, **wrong)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zsvc::curve::{CurveServer, PublicKey, SecretKey};
-use zsvc::forward::Settings;
+use zsvc::forward::{Settings, normalized};
 use zsvc_idl::schema::Schema;
 
 use crate::discovery::Discovered;
@@ -63,7 +63,7 @@ pub struct ListedWorker {
 impl ListedWorker {
     /// Reports whether the connection to another one would be the same.
     pub(crate) fn has_same_connection(&self, other: &Self) -> bool {
-        self.endpoint == other.endpoint && self.public_key == other.public_key
+        normalized(&self.endpoint) == normalized(&other.endpoint) && self.public_key == other.public_key
     }
 }
 

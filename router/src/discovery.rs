@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use zsvc::curve::PublicKey;
 use zsvc::discovery::{Discover, Found, FoundServer};
-use zsvc::forward::{Following, Registry, Told};
+use zsvc::forward::{Following, Registry, Told, normalized};
 
 use crate::config::ListedWorker;
 use crate::error::RouterError;
@@ -60,10 +60,8 @@ pub enum Source {
     Registry(Registry),
 }
 
-/// How often a name in DNS is looked up.
+/// How often a name in DNS is looked up, and how long that may take.
 const LOOKUP_PAUSE: Duration = Duration::from_secs(10);
-/// How long a lookup may take.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Number of answers that wait to be taken.
 const MAX_WAITING: usize = 16;
 
@@ -72,7 +70,8 @@ impl Source {
     fn is_place_of(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Etcd { endpoints, prefix }, Self::Etcd { endpoints: others, prefix: other }) => {
-                prefix == other && endpoints.iter().any(|endpoint| others.contains(endpoint))
+                let mut pairs = endpoints.iter().flat_map(|one| others.iter().map(move |other| (one, other)));
+                prefix == other && pairs.any(|(one, other)| one.eq_ignore_ascii_case(other))
             }
             _ => self == other,
         }
@@ -158,7 +157,7 @@ impl Discover for Names {
     async fn follow(&self, _: &str, found: &Found) -> io::Result<()> {
         loop {
             let lookup = tokio::net::lookup_host((self.host.as_str(), self.port));
-            let addresses = tokio::time::timeout(LOOKUP_TIMEOUT, lookup).await??;
+            let addresses = tokio::time::timeout(LOOKUP_PAUSE, lookup).await??;
             found.set(addresses.map(|address| {
                 let endpoint = format!("tcp://{address}");
                 FoundServer { instance: endpoint.clone(), endpoints: vec![endpoint] }
@@ -338,7 +337,7 @@ pub(crate) fn workers(sources: &[Followed]) -> impl Iterator<Item = ListedWorker
                     },
                     public_key: *public_key,
                 };
-                let listed = by_endpoint.entry(endpoint.clone()).or_insert_with(new);
+                let listed = by_endpoint.entry(normalized(endpoint)).or_insert_with(new);
                 listed.worker.services.extend_from_slice(answered);
             }
         }
@@ -443,7 +442,7 @@ mod tests {
             let endpoints = endpoints.split(' ').map(str::to_owned).collect();
             Source::Etcd { endpoints, prefix: prefix.map(str::to_owned) }
         };
-        assert!(etcd("a b", None).is_place_of(&etcd("b c", None)));
+        assert!(etcd("a b", None).is_place_of(&etcd("B c", None)));
         assert!(!etcd("a b", None).is_place_of(&etcd("c", None)));
         assert!(!etcd("a", None).is_place_of(&etcd("a", Some("/other"))));
     }

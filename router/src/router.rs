@@ -1,5 +1,6 @@
 //! [`Router`]: a router that is bound to its endpoints, and how it runs.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use zsvc::ServeError;
-use zsvc::forward::{CallerLink, Front};
+use zsvc::forward::{CallerLink, Front, normalized};
 use zsvc_proto::session::server::{Drain, DrainStep};
 
 use crate::admin::Office;
@@ -304,10 +305,10 @@ fn expect(hub: &Hub, finder: &Finder) {
 
 /// Returns the workers that are listed, and those that are found besides.
 fn all_workers(listed: &[ListedWorker], followed: &[Followed]) -> Vec<ListedWorker> {
+    let endpoints: HashSet<_> = listed.iter().map(|listed| normalized(&listed.endpoint)).collect();
+    let names: HashSet<_> = listed.iter().map(|listed| listed.worker.name.as_str()).collect();
     let is_listed = |found: &ListedWorker| {
-        listed
-            .iter()
-            .any(|listed| listed.endpoint == found.endpoint || listed.worker.name == found.worker.name)
+        endpoints.contains(&normalized(&found.endpoint)) || names.contains(found.worker.name.as_str())
     };
     let found = discovery::workers(followed).filter(|found| !is_listed(found));
     listed.iter().cloned().chain(found).collect()

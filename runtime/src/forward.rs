@@ -367,6 +367,13 @@ pub fn may_be_elsewhere(endpoint: &str) -> bool {
     crate::transport::listen::may_be_elsewhere(endpoint)
 }
 
+/// Returns an endpoint as all endpoints that mean the same are written: `tcp://LOCALHOST:7100` as `tcp://localhost:7100`. One that can't be
+/// read stays as it is.
+#[must_use]
+pub fn normalized(endpoint: &str) -> String {
+    crate::transport::address::Address::normalized(endpoint)
+}
+
 /// Checks an endpoint of a worker without connecting.
 ///
 /// # Errors

@@ -47,7 +47,7 @@ impl Snapshot {
     /// Returns the lines of a table, with the calls per second since an earlier moment, or since the start.
     pub(crate) fn table(&self, before: Option<&Self>, all: bool) -> Vec<String> {
         let mut lines = vec![format!(
-            "up {}, {} connections, {} calls in flight, {} refused, {} clients lost, {} unreadable",
+            "up {}, connections: {}, calls in flight: {}, refused: {}, clients lost: {}, unreadable: {}",
             since(&self.uptime),
             self.connections,
             self.in_flight,
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(
             now.table(Some(&before), false),
             [
-                "up 12.0 s, 2 connections, 1 calls in flight, 0 refused, 0 clients lost, 0 unreadable",
+                "up 12.0 s, connections: 2, calls in flight: 1, refused: 0, clients lost: 0, unreadable: 0",
                 "dropped: 3 late",
                 "",
                 "method               calls  per s  running  failed         p50    p99  waited p99  bytes in/out",

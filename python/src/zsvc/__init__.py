@@ -17,7 +17,7 @@ from .aio.middleware import (
     ServerRequest,
 )
 from .aio.server import ServedAs, Server, Service, serve
-from .aio.tokens import Identity, TokenCheck
+from .aio.tokens import TokenCheck, Tokens
 from .blocking import BlockingDuplex, BlockingStreaming
 from .builtin.health import HealthReporter
 from .channel.retry import Retry
@@ -29,6 +29,7 @@ from .events.event_type import Position
 from .events.progress import Live, Missed, SubscribeOptions
 from .events.publisher import Publisher
 from .events.subscription import BlockingSubscription, Subscription
+from .identity import Identity
 from .io.curve import ClientCurve, ServerCurve
 from .options import CallOptions
 from .session.config import ClientLimits, ServerLimits
@@ -80,6 +81,7 @@ __all__ = [
     "Subscription",
     "Timestamp",
     "TokenCheck",
+    "Tokens",
     "UnknownDeclaredError",
     "UnknownVariant",
     "Value",

@@ -94,10 +94,17 @@ def _list(remote: Remote, options: argparse.Namespace) -> int:
     return 0
 
 
+def _hint(remote: Remote, name: str) -> str:
+    """Returns what to write in place of the name of a method alone."""
+    services = [service for service in remote.services if name in remote.service(service)._type.methods]
+    alike = ", ".join(f"`{service}/{name}`" for service in services)
+    return f"write {alike}" if alike else "write `package.Service/method`"
+
+
 def _call(remote: Remote, options: argparse.Namespace) -> int:
     service, mark, name = options.method.rpartition("/")
     if not mark:
-        raise Misused(f"`{options.method}` is no method: write `package.Service/method`")
+        raise Misused(f"`{options.method}` is no method: {_hint(remote, options.method)}")
     metadata = dict(entry.split("=", 1) for entry in options.metadata)
     method = remote.service(service).with_options(metadata=metadata, timeout=options.timeout).method(name)
     text = sys.stdin.read() if options.parameters == "-" else options.parameters

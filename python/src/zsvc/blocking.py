@@ -18,6 +18,7 @@ from .method import Method, encode_item, unreadable
 from .options import Beside, CallOptions
 from .session.failure import Failure
 from .session.flow import ITEM_OVERHEAD
+from .session.gathered import Gathered
 from .status import Code, Outcome, Status
 from .wire.records import Metadata
 
@@ -44,7 +45,9 @@ class BlockingCall:
         channel.check_open()
         self._beside = Beside(options.response_metadata)
         self._pending = channel.maker.make(method, values, options, self)
-        self._post(lambda: channel.core.submit(self._pending))
+        core, pending = channel.core, self._pending
+        self._gathered = Gathered(core.post, lambda *items: core.send_items(pending, *items))
+        core.post(lambda: core.submit(pending))
 
     def _post(self, run: Callable[[], None]) -> None:
         self._channel.core.post(run)
@@ -154,7 +157,7 @@ class BlockingCall:
             if self._is_over:
                 raise self._error or Status(Code.CANCELLED, "the call is over: its answer has come")
             self._unsent += len(body) + ITEM_OVERHEAD
-        self._post(lambda: self._channel.core.send_item(self._pending, body))
+        self._gathered.add(body)
 
     def finish(self) -> None:
         """Ends the client's stream."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .channel.core import Core, Setting
 from .channel.retry import Retry
 from .io.curve import ClientCurve
-from .options import Maker
+from .options import CallOptions, Maker
 from .session.config import ClientLimits
 from .status import Cause, Code, Outcome, Status
 
@@ -107,6 +107,23 @@ class Channel:
         from .events.subscription import subscribe_blocking
 
         return subscribe_blocking(self, event, options, keys)
+
+    async def publish(self, event: Any, options: CallOptions | None = None) -> None:
+        """Publishes an event by a router, which sends it to all who have subscribed there.
+
+        It returns once the router has taken the event; who gets it is not said. Routers alone take events of clients,
+        where a grant says so: a server publishes by a `Publisher`. Raises `Status`, and `TypeError` for a value that is
+        no event.
+        """
+        from .events.publication import publish  # which needs channels
+
+        await publish(self, event, options)
+
+    def publish_blocking(self, event: Any, options: CallOptions | None = None) -> None:
+        """As `publish`, for a thread."""
+        from .events.publication import publish_blocking
+
+        publish_blocking(self, event, options)
 
     def check_open(self) -> None:
         """Raises `Status` if the channel is closed."""

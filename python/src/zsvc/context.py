@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from .status import Code, Status
 from .wire.records import MAX_METADATA_BYTES, MAX_METADATA_ENTRIES, metadata_size
 
 if TYPE_CHECKING:
-    from .aio.tokens import Identity
+    from .identity import Identity
 
 DEFAULT_BODY = 16 << 20
 
@@ -38,11 +37,11 @@ class Context:
         self.key = key
         """The public key that the caller has proved to have; `None` without CURVE."""
         self.identity: Identity | None = None
-        """Who has made the call, by its token; `None` without one."""
+        """Who has made the call: by its token, or else by the key of its connection; `None` if that is not known."""
         self._deadline = deadline
         self._send = send_metadata
         self._sent: dict[str, int] = {"entries": 0, "bytes": 0}
-        self._is_over = threading.Event()
+        self._is_over = False
         self._max_body = DEFAULT_BODY
         self._abort: Callable[[Status], None] = _nothing
         """Ends a call that streams, also while it waits for credit."""
@@ -67,7 +66,7 @@ class Context:
     @property
     def is_cancelled(self) -> bool:
         """Whether the answer is not waited for any longer. For handlers that compute, or run in threads."""
-        return self._is_over.is_set()
+        return self._is_over
 
     @property
     def cancel_reason(self) -> str | None:
@@ -84,9 +83,10 @@ class Context:
         self._send(entry)
 
     def _end(self, reason: str) -> None:
-        if not self._is_over.is_set():
+        if not self._is_over:
+            # In this order, for a thread that looks at the one and then at the other.
             self._reason = reason
-            self._is_over.set()
+            self._is_over = True
 
     def __repr__(self) -> str:
         return f"<zsvc.Context of {self.method.name} by {self.peer}>"

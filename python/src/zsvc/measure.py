@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -44,6 +45,10 @@ class Histogram:
         return 0
 
 
+_ALL_TIMED = 256
+"""Calls of a method that are all timed; of those after it, one in sixteen."""
+
+
 @dataclass
 class Measure:
     """One method. All is counted in the event loop's thread."""
@@ -55,3 +60,7 @@ class Measure:
     failures: Counter[str] = field(default_factory=Counter[str])
     handler: Histogram = field(default_factory=Histogram)
     queue: Histogram = field(default_factory=Histogram)
+
+    def times_next(self) -> bool:
+        """Reports whether a call is to be timed."""
+        return self.calls <= _ALL_TIMED or random.getrandbits(4) == 0

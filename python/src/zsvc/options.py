@@ -40,8 +40,12 @@ class CallOptions:
     """Filled with what the server sends beside the answer."""
 
     def but(self, changes: Mapping[str, Any]) -> CallOptions:
-        """Returns these options with changes; metadata is added."""
+        """Returns these options with changes; metadata is added. Raises `TypeError` for what is no option."""
         changes = dict(changes)
+        for name in changes:
+            if name not in self.__dataclass_fields__:
+                known = ", ".join(f"`{option}`" for option in self.__dataclass_fields__)
+                raise TypeError(f"`{name}` is no option of a call; they are {known}")
         if "metadata" in changes:
             changes["metadata"] = {**self.metadata, **(changes["metadata"] or {})}
         return replace(self, **changes)

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _};
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use zsvc_idl::schema::{Method, Schema, TypeKind};
 use zsvc_idl::source::MAX_FILE_BYTES;
@@ -25,6 +26,9 @@ pub(super) struct Known {
 /// What is wrong with a name: the message, and what to do.
 pub(super) type Wrong = (String, String);
 
+/// A part of the configuration.
+pub(super) type Place = Range<usize>;
+
 /// Maximum number of files of a folder.
 const MAX_FILES: usize = 10_000;
 /// How deep folders are looked into.
@@ -35,27 +39,37 @@ const BUILT_IN: &str = "zsvc.";
 const SUBSCRIBE: &str = "subscribe";
 
 impl Known {
-    /// Reads files, and all `.svc` files of folders, with what they import.
+    /// Reads files, and all `.svc` files of folders, with what they import. Each path has its place; `all` is that of all.
     ///
     /// # Errors
-    /// The files can't be read, or something in them is wrong.
-    pub(super) fn read(paths: &[&Path]) -> Result<Self, Wrong> {
-        let mut files = Vec::new();
-        for path in paths {
-            collect(path, 0, &mut files)
-                .map_err(|why| (why, "name a `.svc` file, or a folder with some".to_owned()))?;
+    /// Files can't be read, or something in them is wrong: all that is.
+    pub(super) fn read(paths: &[(PathBuf, Place)], all: &Place) -> Result<Self, Vec<(Wrong, Place)>> {
+        let (mut files, mut wrong) = (Vec::new(), Vec::new());
+        for (path, place) in paths {
+            let (before, shown) = (files.len(), path.display());
+            let collected = match collect(path, 0, &mut files) {
+                Ok(()) if !path.exists() => Err(format!("there is no file `{shown}`")),
+                Ok(()) if files.len() == before => Err(format!("there is no `.svc` file in `{shown}`")),
+                collected => collected,
+            };
+            if let Err(why) = collected {
+                let help = "name a `.svc` file, or a folder with some".to_owned();
+                wrong.push(((why, help), place.clone()));
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(wrong);
         }
         let compiled = compile(&Disk, &files, &[]);
-        let diagnostics = compiled.diagnostics;
         compiled.schema.map(Self::of).ok_or_else(|| {
-            let errors = diagnostics.iter();
-            let mut errors = errors.filter(|found| found.severity() == diagnostic::Severity::Error);
-            let first = errors.next().map_or_else(String::new, |error| error.message.clone());
-            let more = match errors.count() {
-                0 => String::new(),
-                more => format!(", and {more} more"),
-            };
-            (format!("these files can't be compiled: {first}{more}"), "run `zsvc check` on them".to_owned())
+            let errors = compiled.diagnostics.iter();
+            let errors = errors.filter(|found| found.severity() == diagnostic::Severity::Error);
+            let wrong = errors.map(|error| {
+                let help = error.help.clone().unwrap_or_else(|| "run `zsvc check` on it".to_owned());
+                let message = format!("a schema is wrong: {}", diagnostic::brief(error, &compiled.sources));
+                ((message, help), all.clone())
+            });
+            wrong.collect()
         })
     }
 
@@ -98,6 +112,9 @@ impl Known {
     /// Returns what is wrong with a set of events, each of which is named by one of its methods.
     pub(super) fn check_events(&self, scope: &Scope) -> Option<Wrong> {
         let event = match scope {
+            Scope::All if self.events.is_empty() => {
+                return Some(("no schema has an event".to_owned(), "declare one, or remove this".to_owned()));
+            }
             Scope::All => return None,
             Scope::Package(package)
                 if self.events.iter().any(|event| event.starts_with(package.as_str())) =>

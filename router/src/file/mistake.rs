@@ -34,8 +34,8 @@ pub enum FileError {
     },
 }
 
-/// Maximum number of mistakes that are told.
-const MAX_MISTAKES: usize = 50;
+/// Maximum number of mistakes that are told one by one. Of the others their number is told, where the first of them is.
+const MAX_MISTAKES: usize = 200;
 
 impl Mistake {
     /// Returns the line, counted from 1.
@@ -108,7 +108,12 @@ impl<'t> Mistakes<'t> {
     /// Returns all that were found, in the order of their places.
     pub(super) fn take(mut self) -> Vec<Mistake> {
         self.found.sort();
-        self.found.truncate(MAX_MISTAKES);
+        let more = self.found.len().saturating_sub(MAX_MISTAKES);
+        if let Some((_, message, help)) = self.found.get_mut(MAX_MISTAKES) {
+            *message = format!("from here on there are {more} mistakes more");
+            "mend the others first".clone_into(help);
+        }
+        self.found.truncate(MAX_MISTAKES + 1);
         let text = self.text;
         let told = self.found.into_iter().map(|(at, message, help)| {
             let before = text.get(..at).unwrap_or(text);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 use zsvc::curve::{Access, CurveServer, KeyFile};
-use zsvc::forward::check_front_endpoint;
+use zsvc::forward::{check_front_endpoint, normalized};
 
 use super::known::Known;
 use super::mistake::{Mistake, Mistakes};
@@ -59,22 +59,23 @@ const FILE: &str = "the path of a file, from the folder of this one";
 /// Reads a configuration.
 pub(super) fn config(text: &str, folder: &Path) -> Result<Config, Vec<Mistake>> {
     let mut mistakes = Mistakes::of(text);
-    let table = match DeTable::parse(text) {
-        Ok(table) => table,
-        Err(error) => {
-            let message = error.message().trim().replace('\n', ", ");
-            mistakes.add(
-                &error.span().unwrap_or(0..0),
-                message,
-                "write it as TOML: `listen = [\"tcp://*:7200\"]`",
-            );
-            return Err(mistakes.take());
-        }
-    };
+    let (table, errors) = DeTable::parse_recoverable(text);
+    // A key that stands twice is read as it stands first. After any other mistake of syntax come those that follow from it.
+    let (twice, others): (Vec<_>, Vec<_>) = errors.iter().partition(|error| is_twice(error));
+    for error in &twice {
+        mistakes.add(&error.span().unwrap_or(0..0), told(error), "remove one of the two");
+    }
+    if let Some(error) = others.first() {
+        let help = "write it as TOML: `listen = [\"tcp://*:7200\"]`";
+        mistakes.add(&error.span().unwrap_or(0..0), told(error), help);
+        return Err(mistakes.take());
+    }
     let mut reader = Reader {
         mistakes,
         folder,
         names: HashSet::new(),
+        listens: HashSet::new(),
+        served: HashSet::new(),
         key: None,
         mentioned: Vec::new(),
         events: Vec::new(),
@@ -96,6 +97,10 @@ pub(super) struct Reader<'t> {
     pub(super) folder: &'t Path,
     /// Names of workers.
     pub(super) names: HashSet<String>,
+    /// Where the router listens, each endpoint as all are written that mean the same.
+    pub(super) listens: HashSet<String>,
+    /// The endpoints of workers, written so, with their realms and each of their services.
+    pub(super) served: HashSet<(String, String, String)>,
     /// Path of the file with the router's own key, if there is one.
     pub(super) key: Option<PathBuf>,
     /// What the file names of schemas, and where.
@@ -120,6 +125,7 @@ impl Reader<'_> {
         }
         self.key = table.get("key_file").and_then(|value| self.path(value));
         self.realms = names_of(table.get("realm"));
+        self.listens = endpoints_of(table.get("listen"));
         for (key, value) in table {
             config = match key.get_ref().as_ref() {
                 "listen" => self.listen(value, config),
@@ -179,12 +185,13 @@ impl Reader<'_> {
             return None;
         };
         let paths = self.mistakes.texts(value, "`.svc` files, or folders with some: `[\"svc\"]`");
-        let paths: Vec<_> = paths.into_iter().map(|(path, _)| self.folder.join(path)).collect();
-        let paths: Vec<_> = paths.iter().map(PathBuf::as_path).collect();
-        let known = match Known::read(&paths) {
+        let paths: Vec<_> = paths.into_iter().map(|(path, place)| (self.folder.join(path), place)).collect();
+        let known = match Known::read(&paths, &value.span()) {
             Ok(known) => known,
-            Err((message, help)) => {
-                self.mistakes.add(&value.span(), message, help);
+            Err(wrong) => {
+                for ((message, help), place) in wrong {
+                    self.mistakes.add(&place, message, help);
+                }
                 return None;
             }
         };
@@ -211,6 +218,10 @@ impl Reader<'_> {
         }
         for (endpoint, place) in texts {
             match check_front_endpoint(&endpoint) {
+                Ok(()) if config.listen.iter().any(|other| is_same_place(other, &endpoint)) => {
+                    let message = format!("the router listens at `{endpoint}` already");
+                    self.mistakes.add(&place, message, "remove one");
+                }
                 Ok(()) => config = config.listen(endpoint),
                 Err(why) => self.mistakes.add(&place, format!("can't listen at `{endpoint}`"), why),
             }
@@ -308,4 +319,26 @@ impl Reader<'_> {
         }
         limits
     }
+}
+
+/// Returns what the parser says.
+fn told(error: &toml::de::Error) -> String {
+    error.message().trim().replace('\n', ", ")
+}
+
+/// Reports whether all that is wrong is that a key stands twice.
+fn is_twice(error: &toml::de::Error) -> bool {
+    error.message().contains("duplicate key")
+}
+
+/// Returns where the router listens, as far as that can be read: each endpoint as all are written that mean the same.
+fn endpoints_of(listen: Option<Value>) -> HashSet<String> {
+    let texts = listen.and_then(|value| value.get_ref().as_array()).into_iter().flatten();
+    texts.filter_map(|text| text.get_ref().as_str()).map(normalized).collect()
+}
+
+/// Reports whether two endpoints are one place. Of any free port there are two.
+fn is_same_place(one: &str, other: &str) -> bool {
+    let one = normalized(one);
+    one == normalized(other) && !(one.starts_with("tcp://") && one.ends_with(":0"))
 }

@@ -2,7 +2,7 @@
 
 use toml::de::DeTable;
 use zsvc::curve::{KeyFile, PublicKey};
-use zsvc::forward::check_worker_endpoint;
+use zsvc::forward::{check_worker_endpoint, normalized};
 
 use super::reader::{MAX_CALLS, MAX_NAME_BYTES, Reader};
 use super::values::{Value, set};
@@ -138,6 +138,7 @@ impl Reader<'_> {
                 });
             }
             if let Some(endpoint) = fields.endpoint.as_ref().map(fill) {
+                self.check_endpoint(entry, &endpoint, fields);
                 let capacity = u32::try_from(fields.capacity).unwrap_or(u32::MAX);
                 let services = fields.services.clone();
                 let (standby, realm) = (fields.standby, fields.realm.clone());
@@ -146,6 +147,26 @@ impl Reader<'_> {
             }
         }
         config
+    }
+
+    /// Tells where a worker stands twice, or is the router itself: by where its endpoint leads, however that is written.
+    fn check_endpoint(&mut self, entry: Value, endpoint: &str, fields: &Fields) {
+        let meant = normalized(endpoint);
+        if self.listens.contains(&meant) {
+            let help = "name where the worker listens";
+            self.mistakes.add(&entry.span(), format!("the router itself listens at `{endpoint}`"), help);
+        }
+        let mut twice = None;
+        for service in &fields.services {
+            let place = (meant.clone(), fields.realm.clone(), service.clone());
+            if !self.served.insert(place) {
+                twice.get_or_insert(service);
+            }
+        }
+        if let Some(service) = twice {
+            let message = format!("another worker at `{endpoint}` has `{service}` already");
+            self.mistakes.add(&entry.span(), message, "list each worker once, with all of its services");
+        }
     }
 
     pub(super) fn discoveries(&mut self, value: Value, mut config: Config) -> Config {
@@ -178,7 +199,9 @@ impl Reader<'_> {
                 "etcd" => {
                     let endpoints =
                         self.mistakes.texts(value, "the servers of etcd: `[\"http://10.0.0.1:2379\"]`");
-                    let endpoints = endpoints.into_iter().map(|(endpoint, _)| endpoint).collect();
+                    let endpoints = endpoints.into_iter();
+                    let endpoints =
+                        endpoints.map(|(endpoint, _)| endpoint.trim_end_matches('/').to_owned()).collect();
                     source = Some(Source::Etcd { endpoints, prefix: None });
                 }
                 "prefix" => prefix = self.mistakes.text(value, "what the keys begin with: `\"/zsvc\"`"),

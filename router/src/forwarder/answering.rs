@@ -204,9 +204,7 @@ impl<H: Clone> Forwarder<H> {
             && worker.health.succeeded(now)
         {
             self.start_slowly(key, now);
-            if self.queued > 0 {
-                self.run_queued_of(key, now);
-            }
+            self.welcome(key, now);
         }
     }
 

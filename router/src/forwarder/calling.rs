@@ -241,6 +241,7 @@ impl<H: Clone> Forwarder<H> {
         let flight = Flight {
             caller: key,
             caller_id: record.id(),
+            is_own: self.callers.get(key).is_some_and(|caller| caller.bound_for.is_some()),
             service,
             shard,
             place: Place::Nowhere,
@@ -287,21 +288,21 @@ impl<H: Clone> Forwarder<H> {
             self.counters.dropped_one_way += 1;
             return;
         };
-        self.place_one_way(key, service, record, now);
+        let Ok(shard) = self.shards.key_of(record) else {
+            self.counters.dropped_one_way += 1;
+            return;
+        };
+        self.place_one_way(key, (service, shard), record, now);
     }
 
     /// Gives a one-way call to a worker, or has it wait. Its caller may be gone.
     pub(super) fn place_one_way(
         &mut self,
         key: CallerKey<H>,
-        service: usize,
+        (service, shard): (usize, Option<u64>),
         record: &RawRecord<'_>,
         now: Instant,
     ) {
-        let Ok(shard) = self.shards.key_of(record) else {
-            self.counters.dropped_one_way += 1;
-            return;
-        };
         let (target, worker) = self.destination(service, shard, Ask::OneWay, now);
         if let Some(worker) = worker {
             return self.forward_one_way_to(worker, record, None);

@@ -7,6 +7,7 @@ use zsvc_proto::status::{Outcome, Status};
 use zsvc_proto::wire::{self, Batch, RawRecord, RecordKind};
 
 use super::entries::{CallerKey, Flight, FlightKey, Place, WorkerKey, WorkerState};
+use super::placing::Ask;
 use super::{Forwarder, refusals};
 
 impl<H: Clone> Forwarder<H> {
@@ -27,7 +28,7 @@ impl<H: Clone> Forwarder<H> {
         if let Place::At(worker) = flight.place
             && let Some(worker) = self.workers.get_mut(worker)
         {
-            worker.in_flight = worker.in_flight.saturating_sub(1);
+            worker.count(flight.is_own, false);
         }
         Some(flight)
     }
@@ -111,8 +112,7 @@ impl<H: Clone> Forwarder<H> {
                 self.end_call(flight, why, now);
             }
         }
-        let lines =
-            self.services.iter().flat_map(|service| &service.lines).flat_map(|lines| lines.one_ways.iter());
+        let lines = self.services.iter().flat_map(|service| service.lines.iter(Ask::OneWay));
         let is_theirs = |flight: &Flight<H>| {
             matches!(flight.place, Place::Queued { .. }) && callers.contains(&flight.caller)
         };
@@ -250,7 +250,7 @@ impl<H: Clone> Forwarder<H> {
         let Some(flight) = self.flights.get_mut(flight_key) else { return };
         flight.place = Place::Nowhere;
         if let Some(worker) = self.workers.get_mut(key) {
-            worker.in_flight = worker.in_flight.saturating_sub(1);
+            worker.count(flight.is_own, false);
         }
         self.counters.moved += 1;
         if let Err(why) = self.place(flight_key, record, false, now) {
@@ -263,7 +263,9 @@ impl<H: Clone> Forwarder<H> {
         let realm = self.workers.get(key).map_or(0, |worker| worker.realm);
         let Some(service) = self.service_of(realm, record.method().unwrap_or_default()) else { return };
         self.counters.moved += 1;
-        self.place_one_way(CallerKey::none(), service, record, now);
+        // It was taken when its method had no key yet, or another one: then any worker may have it.
+        let shard = self.shards.key_of(record).unwrap_or_default();
+        self.place_one_way(CallerKey::none(), (service, shard), record, now);
     }
 
     /// Begins to drain: callers are told that the router goes away, and new calls are refused.

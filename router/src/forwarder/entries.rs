@@ -8,10 +8,10 @@ use zsvc_proto::id_map::IdMap;
 use zsvc_proto::session::client::OutlierDetection;
 use zsvc_proto::wire::Outbox;
 
-use super::line::Line;
+use super::lines::Lines;
 use super::liveness::Signs;
 use super::one_way::OneWays;
-use super::placing::Ask;
+use super::shards::Owners;
 use super::slab::Key;
 use crate::quota::Taken;
 use crate::rights::Rights;
@@ -63,8 +63,10 @@ pub struct Worker<H> {
     pub(super) outbox: Outbox,
     pub(super) is_listed: bool,
     pub(super) state: WorkerState,
-    /// When it came up. `None` before it has for the first time.
+    /// From when on its share of calls grows. `None` before it has come up for the first time.
     pub(super) up_since: Option<Instant>,
+    /// When its connection came up.
+    pub(super) connected_at: Option<Instant>,
     /// Whether it is to get no new calls, by [`super::Forwarder::drain_worker`].
     pub(super) is_draining: bool,
     /// Index of its realm.
@@ -77,7 +79,16 @@ pub struct Worker<H> {
     pub(super) capacity: u32,
     /// The number by which it draws for keys.
     pub(super) seed: u64,
+    /// Which one of its name and realm it is: the first has 0.
+    pub(super) copy: u32,
+    /// Number of calls that wait for it alone, since it has their keys.
+    pub(super) awaited: usize,
+    /// Bytes of these, and of what was streamed to them.
+    pub(super) awaited_bytes: usize,
+    /// Number of its calls in flight, the router's own included.
     pub(super) in_flight: u32,
+    /// Number of these that are the router's own, which take none of its capacity.
+    pub(super) own: u32,
     pub(super) health: OutlierDetection,
     pub(super) one_ways: OneWays,
     pub(super) signs: Signs,
@@ -102,10 +113,16 @@ pub enum WorkerState {
 
 /// A call between its caller and a worker.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is about another side of the call, and all may hold at once"
+)]
 pub(super) struct Flight<H> {
     pub(super) caller: CallerKey<H>,
     /// The id that its caller gave it; 0 for a one-way call.
     pub(super) caller_id: u64,
+    /// Whether it is the router's own.
+    pub(super) is_own: bool,
     /// Index of its service.
     pub(super) service: usize,
     /// The hash of the key that it goes by, if its method has one.
@@ -163,20 +180,8 @@ pub(super) struct Service<H> {
     pub(super) groups: Vec<Group<H>>,
     /// Whether workers of it are looked for, so that its calls wait though there is none.
     pub(super) is_expected: bool,
-    /// Calls that wait. The first lines are those of calls that any worker may have; there are others while calls wait for one.
-    pub(super) lines: Vec<Lines<H>>,
-    /// Which of the lines is looked at first, the next time.
-    pub(super) turn: usize,
-}
-
-/// Calls of a service that wait for the same workers.
-#[derive(Debug)]
-pub(super) struct Lines<H> {
-    pub(super) target: Target<H>,
-    /// Calls that wait for an answer.
-    pub(super) calls: Line<H>,
-    /// One-way calls, which wait for other room than those that are answered: neither hold up the others.
-    pub(super) one_ways: Line<H>,
+    /// Calls that wait.
+    pub(super) lines: Lines<H>,
 }
 
 /// A part of the router whose callers see its workers, and no others.
@@ -194,6 +199,8 @@ pub(super) struct Realm {
 pub(super) struct Group<H> {
     pub(super) number: u8,
     pub(super) workers: Vec<WorkerKey<H>>,
+    /// Whose keys are, of these.
+    pub(super) owners: Owners<H>,
 }
 
 /// A worker that is to be added: what it answers, and how much.
@@ -223,6 +230,20 @@ impl<H> Worker<H> {
         self.state == WorkerState::Up && !self.is_draining && !self.is_silent
     }
 
+    /// Returns the number of its calls in flight that callers have made.
+    pub(super) fn taken(&self) -> u32 {
+        self.in_flight.saturating_sub(self.own)
+    }
+
+    /// Counts a call that has come to it, or that is gone: it has ended, or goes elsewhere.
+    pub(super) fn count(&mut self, is_own: bool, is_here: bool) {
+        let change = |number: u32| if is_here { number.saturating_add(1) } else { number.saturating_sub(1) };
+        self.in_flight = change(self.in_flight);
+        if is_own {
+            self.own = change(self.own);
+        }
+    }
+
     /// Reports whether it has proved to have read all one-way calls, or can't any more.
     pub(super) fn has_read(&self) -> bool {
         self.state == WorkerState::Down || self.is_silent || self.one_ways.is_read()
@@ -236,74 +257,27 @@ impl<H> Worker<H> {
 
 impl<H> Service<H> {
     pub(super) fn new(name: &str, realm: usize) -> Self {
-        Self {
-            name: name.into(),
-            realm,
-            groups: Vec::new(),
-            is_expected: false,
-            lines: vec![Lines::new(None)],
-            turn: 0,
-        }
-    }
-
-    /// Returns the line of calls that wait for the same, which is added if need be.
-    pub(super) fn line(&mut self, target: Target<H>, ask: Ask) -> &mut Line<H> {
-        let index = self.lines.iter().position(|lines| lines.target == target).unwrap_or_else(|| {
-            self.lines.push(Lines::new(target));
-            self.lines.len() - 1
-        });
-        self.lines[index].line(ask)
-    }
-
-    /// Returns the number of calls that wait for the same.
-    pub(super) fn waiting_for(&self, target: Target<H>, ask: Ask) -> usize {
-        let lines = self.lines.iter().find(|lines| lines.target == target);
-        lines.map_or(0, |lines| match ask {
-            Ask::Answer => lines.calls.waiting,
-            Ask::OneWay => lines.one_ways.waiting,
-        })
-    }
-
-    /// Forgets lines in which no call waits any more.
-    pub(super) fn forget_empty_lines(&mut self) {
-        self.lines.retain(|lines| lines.target.is_none() || lines.waiting() > 0);
-    }
-
-    /// Returns the number of calls that wait.
-    pub(super) fn waiting(&self) -> usize {
-        self.lines.iter().map(Lines::waiting).sum()
+        Self { name: name.into(), realm, groups: Vec::new(), is_expected: false, lines: Lines::new() }
     }
 
     pub(super) fn add(&mut self, group: u8, worker: WorkerKey<H>) {
         let at = match self.groups.binary_search_by_key(&group, |group| group.number) {
             Ok(at) => at,
             Err(at) => {
-                self.groups.insert(at, Group { number: group, workers: Vec::new() });
+                let (workers, owners) = (Vec::new(), Owners::default());
+                self.groups.insert(at, Group { number: group, workers, owners });
                 at
             }
         };
         self.groups[at].workers.push(worker);
+        self.groups[at].owners.forget();
     }
 
     pub(super) fn remove(&mut self, worker: WorkerKey<H>) {
-        self.groups.iter_mut().for_each(|group| group.workers.retain(|other| *other != worker));
-        self.groups.retain(|group| !group.workers.is_empty());
-    }
-}
-
-impl<H> Lines<H> {
-    fn new(target: Target<H>) -> Self {
-        Self { target, calls: Line::new(), one_ways: Line::new() }
-    }
-
-    fn line(&mut self, ask: Ask) -> &mut Line<H> {
-        match ask {
-            Ask::Answer => &mut self.calls,
-            Ask::OneWay => &mut self.one_ways,
+        for group in &mut self.groups {
+            group.workers.retain(|other| *other != worker);
+            group.owners.forget();
         }
-    }
-
-    fn waiting(&self) -> usize {
-        self.calls.waiting + self.one_ways.waiting
+        self.groups.retain(|group| !group.workers.is_empty());
     }
 }

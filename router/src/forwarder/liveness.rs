@@ -185,7 +185,7 @@ impl<H: Clone> Forwarder<H> {
             worker.one_ways = OneWays::default();
         }
         self.start_slowly(key, now);
-        self.run_queued_of(key, now);
+        self.welcome(key, now);
     }
 }
 

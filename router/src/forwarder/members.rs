@@ -8,6 +8,7 @@ use zsvc_proto::id_map::IdMap;
 use zsvc_proto::session::client::OutlierDetection;
 use zsvc_proto::wire::{self, Outbox};
 
+use super::balance::time_since;
 use super::entries::{Caller, CallerKey, Group, NewWorker, Realm, Service, Worker, WorkerKey, WorkerState};
 use super::liveness::Signs;
 use super::one_way::OneWays;
@@ -138,21 +139,29 @@ impl<H: Clone> Forwarder<H> {
         now: Instant,
     ) -> Option<WorkerKey<H>> {
         let services = self.services_of(realm, &new.services)?;
-        let seed = shards::seed_of(&new.name);
+        let copy = self.next_copy(realm, &new.name);
+        let seed = shards::seed_of(&new.name, copy);
+        // One that was here under its name is back, and has nothing ready: each registration is a worker of its own.
+        let is_back = self.departed.take(realm, &new.name);
         let key = self.workers.insert(Worker {
             name: new.name,
             handle,
             outbox: Outbox::default(),
             is_listed: false,
             state: WorkerState::Down,
-            up_since: None,
+            up_since: is_back.then_some(now),
+            connected_at: None,
             is_draining: false,
             realm,
             services: services.clone(),
             turn: 0,
             capacity: new.capacity,
             seed,
+            copy,
+            awaited: 0,
+            awaited_bytes: 0,
             in_flight: 0,
+            own: 0,
             health: OutlierDetection::default(),
             one_ways: OneWays::default(),
             signs: Signs::new(now),
@@ -180,7 +189,7 @@ impl<H: Clone> Forwarder<H> {
         for service in services {
             self.services[service].add(new.standby, key);
         }
-        self.run_queued_of(key, now);
+        self.welcome(key, now);
         // Calls that go by a key may have waited for it, and it does not have their service any more.
         for service in before {
             self.run_queue(service, now);
@@ -192,15 +201,19 @@ impl<H: Clone> Forwarder<H> {
     pub fn remove_worker(&mut self, key: WorkerKey<H>, now: Instant) {
         self.handle_worker_down(key, now);
         if let Some(worker) = self.workers.remove(key) {
+            if worker.up_since.is_some() {
+                self.departed.add(worker.realm, &worker.name);
+            }
             worker.services.into_iter().for_each(|service| self.services[service].remove(key));
+            self.settle_copies(worker.realm, &worker.name);
         }
     }
 
     /// Takes the word that a worker's connection is up. Calls that wait for it are given to it.
     pub fn handle_worker_up(&mut self, key: WorkerKey<H>, now: Instant) {
         let Some(worker) = self.workers.get_mut(key) else { return };
-        // The first workers of a router share all calls, so none has to start slowly.
         let is_return = worker.up_since.is_some();
+        worker.connected_at = Some(now);
         worker.state = WorkerState::Up;
         // Nothing from before is for this connection, and its owner is told of all that is.
         drop(worker.outbox.clear());
@@ -210,11 +223,29 @@ impl<H: Clone> Forwarder<H> {
         // A server tells those clients that it goes away from which it has read something.
         worker.outbox.record(|out| wire::ping(out, OneWays::FIRST_PING));
         worker.up_since = Some(now.checked_sub(self.limits.slow_start).unwrap_or(now));
-        if is_return {
+        if !self.stands_in(key) && (is_return || self.is_newcomer(key, now)) {
             self.start_slowly(key, now);
         }
         self.list_worker(key);
-        self.run_queued_of(key, now);
+        self.welcome(key, now);
+    }
+
+    /// Reports whether a worker stands in for others: it is a part of the router itself.
+    fn stands_in(&self, key: WorkerKey<H>) -> bool {
+        let realm = self.workers.get(key).map(|worker| worker.realm);
+        realm.is_some_and(|realm| self.realms.iter().any(|other| other.relay == Some(realm)))
+    }
+
+    /// Reports whether a worker joins others that have had all calls of one of its services for a while. The first workers of a router come
+    /// at about the same time and share all calls, so none of them has to start slowly.
+    fn is_newcomer(&self, key: WorkerKey<H>, now: Instant) -> bool {
+        let Some(worker) = self.workers.get(key) else { return false };
+        let others = worker.services.iter().flat_map(|index| &self.services[*index].groups);
+        let mut others = others.flat_map(|group| &group.workers).filter(|other| **other != key);
+        others.any(|other| {
+            let other = self.workers.get(*other).filter(|other| other.is_live());
+            other.is_some_and(|other| time_since(other.connected_at, now) >= self.limits.slow_start)
+        })
     }
 
     /// Returns the first of what a worker is beyond these rights, if there is any: rights may be others than when it was added.
@@ -242,7 +273,7 @@ impl<H: Clone> Forwarder<H> {
                 self.move_unsent(key, true, now);
                 self.ask_for_one_ways(key);
             }
-            (false, WorkerState::Up) => self.run_queued_of(key, now),
+            (false, WorkerState::Up) => self.welcome(key, now),
             _ => {}
         }
     }
@@ -256,7 +287,7 @@ impl<H: Clone> Forwarder<H> {
     /// Reports whether a worker has no call and has read all one-way calls, or is not there.
     #[must_use]
     pub fn is_worker_idle(&self, key: WorkerKey<H>) -> bool {
-        self.workers.get(key).is_none_or(|worker| worker.in_flight == 0 && worker.has_read())
+        self.workers.get(key).is_none_or(|worker| worker.taken() == 0 && worker.has_read())
     }
 
     /// Takes other limits. What is past them already stays.
@@ -306,8 +337,9 @@ impl<H: Clone> Forwarder<H> {
         if self.services.len() + more <= MAX_SERVICES {
             return Vec::new();
         }
-        let is_used =
-            |service: &Service<H>| !service.groups.is_empty() || service.waiting() > 0 || service.is_expected;
+        let is_used = |service: &Service<H>| {
+            !service.groups.is_empty() || service.lines.waiting() > 0 || service.is_expected
+        };
         let mut kept: Vec<_> = self.services.iter().map(is_used).collect();
         // A call that its worker goes on with may come back, to be given to another worker of its service.
         self.flights.iter().for_each(|(_, flight)| kept[flight.service] = true);

@@ -21,8 +21,8 @@
 //! worker, and a worker to which too much waits to be written gets none; past that, calls wait in a queue, which has bounds in number,
 //! bytes and time. What a caller does not read is bounded by its calls being refused, and then ended. See [`Limits`].
 //!
-//! From the inside out: `slab`, `balance` (which worker gets a call), `one_way`, `line` (the order in which calls wait), `shards` (calls that go by a key), `entries` (what is known of each), `refusals` (what calls
-//! are told), `reading` (a message as records); `flow` (how credit passes), `placing` (a worker for a call), `queueing` (a place in the
+//! From the inside out: `slab`, `balance` (which worker gets a call), `one_way`, `departed` (workers that are gone), `line` (the order in which calls wait), `lines` (what they wait for), `shards` (calls that go by a key), `entries` (what is known of each), `refusals` (what calls
+//! are told), `reading` (a message as records); `flow` (how credit passes), `keys` (the worker that has a key), `placing` (a worker for a call), `queueing` (a place in the
 //! queue), `liveness` (who is still there), `publishing` (how much may be published at a time),
 //! `calling` (what callers say), `answering` (what workers say), `ending` (how calls end otherwise), `members` (who comes and goes), `views` (what it looks like from outside).
 
@@ -31,10 +31,13 @@ mod balance;
 mod calling;
 mod config;
 mod counters;
+mod departed;
 mod ending;
 mod entries;
 mod flow;
+mod keys;
 mod line;
+mod lines;
 mod liveness;
 mod members;
 mod one_way;
@@ -62,6 +65,7 @@ pub use views::{CallerView, RouteView, WorkerView};
 use std::time::Instant;
 
 use balance::Random;
+use departed::Departed;
 use entries::{Flight, Realm, Service};
 use shards::Shards;
 use slab::Slab;
@@ -79,6 +83,8 @@ pub struct Forwarder<H> {
     workers: Slab<Worker<H>>,
     flights: Slab<Flight<H>>,
     services: Vec<Service<H>>,
+    /// Workers that are gone.
+    departed: Departed,
     /// Parameters by which calls are spread.
     shards: Shards,
     /// The first is the one without a name.
@@ -121,6 +127,7 @@ impl<H: Clone> Forwarder<H> {
             workers: Slab::new(),
             flights: Slab::new(),
             services: Vec::new(),
+            departed: Departed::default(),
             shards: Shards::default(),
             realms: vec![Realm::new("")],
             ready: Vec::new(),

@@ -8,7 +8,7 @@ use zsvc_proto::wire::{self, RawRecord, RecordKind, Rewrite};
 
 use super::balance::{self, Load};
 use super::entries::{Flight, FlightKey, Group, Place, Target, Worker, WorkerKey};
-use super::{Forwarder, Limits, refusals, shards};
+use super::{Forwarder, Limits, refusals};
 
 /// What a call asks of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl<H> Worker<H> {
             balance::capacity_after(up_for, limits.slow_start, self.capacity)
         };
         let has_room = match choice.ask {
-            Ask::Answer => self.in_flight < capacity,
+            Ask::Answer => self.taken() < capacity,
             Ask::OneWay => self.one_ways.has_room(),
         };
         // One-way calls, which wait for no answer, leave half of the room to the others.
@@ -72,7 +72,7 @@ impl<H> Worker<H> {
         if is_left_alone || !has_room || !self.is_live() || self.outbox.len() >= max_unsent {
             return None;
         }
-        Some(Load::of(self.in_flight, self.capacity, up_for, limits.slow_start, health))
+        Some(Load::of(self.taken(), self.capacity, up_for, limits.slow_start, health))
     }
 }
 
@@ -93,7 +93,7 @@ impl<H: Clone> Forwarder<H> {
     }
 
     /// Returns the index of the group of workers that gets calls, and whether any of it is well.
-    fn group(&self, service: usize, ask: Ask, now: Instant) -> Option<(usize, bool)> {
+    pub(super) fn group(&self, service: usize, ask: Ask, now: Instant) -> Option<(usize, bool)> {
         let groups = &self.services.get(service)?.groups;
         let is_well =
             |key: &WorkerKey<H>| self.workers.get(*key).is_some_and(|it| self.is_well(it, ask, now));
@@ -106,27 +106,13 @@ impl<H: Clone> Forwarder<H> {
     }
 
     /// Reports whether a worker can be reached, and does not keep failing or is to be tried.
-    fn is_well(&self, worker: &Worker<H>, ask: Ask, now: Instant) -> bool {
+    pub(super) fn is_well(&self, worker: &Worker<H>, ask: Ask, now: Instant) -> bool {
         let trial = Choice { ask, has_well: true, is_only: false };
         worker.is_live()
             && match worker.health.state(now) {
                 HealthState::Trial => worker.load(trial, &self.limits, now).is_some(),
                 health => ask.is_for(health),
             }
-    }
-
-    /// Returns the worker that has a key: of those that get calls, whether it has room or not.
-    fn owner(&self, service: usize, shard: u64, ask: Ask, now: Instant) -> Option<WorkerKey<H>> {
-        let (group, has_well) = self.group(service, ask, now)?;
-        let keys = self.services[service].groups[group].workers.iter();
-        let workers = keys.filter_map(|key| Some((*key, self.workers.get(*key)?)));
-        let may =
-            |worker: &Worker<H>| if has_well { self.is_well(worker, ask, now) } else { worker.is_live() };
-        let drawn = workers
-            .filter(|(_, worker)| may(worker))
-            .map(|(key, worker)| (shards::draw(shard, worker.seed, worker.capacity), &worker.name, key));
-        let least = drawn.min_by(|one, other| one.0.total_cmp(&other.0).then_with(|| one.1.cmp(other.1)));
-        least.map(|(.., key)| key)
     }
 
     /// Returns what a call has to wait for, and the worker that it can go to now, if there is one and no other call waits for the same.
@@ -139,13 +125,8 @@ impl<H: Clone> Forwarder<H> {
     ) -> (Target<H>, Option<WorkerKey<H>>) {
         let target = self.target(service, shard, ask, now);
         // Those that wait already come first.
-        let is_first = self.services[service].waiting_for(target, ask) == 0;
+        let is_first = self.services[service].lines.waiting_for(target, ask) == 0;
         (target, if is_first { self.choose_for(service, target, ask, now) } else { None })
-    }
-
-    /// Returns what a call has to wait for.
-    pub(super) fn target(&self, service: usize, shard: Option<u64>, ask: Ask, now: Instant) -> Target<H> {
-        shard.map(|shard| self.owner(service, shard, ask, now).unwrap_or_else(WorkerKey::none))
     }
 
     /// Returns a worker with room for calls that wait for it, or for any.
@@ -224,7 +205,7 @@ impl<H: Clone> Forwarder<H> {
         };
         flight.place = Place::At(worker);
         flight.waits_for_worker = false;
-        worker_entry.in_flight += 1;
+        worker_entry.count(flight.is_own, true);
         worker_entry.health.begin_trial(now);
     }
 

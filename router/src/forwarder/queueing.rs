@@ -8,9 +8,8 @@ use zsvc_proto::wire::{Outbox, RawRecord, Rewrite};
 
 use super::calling::LONGEST;
 use super::entries::{FlightKey, Place, Target, Worker, WorkerKey};
-use super::line::Line;
 use super::placing::Ask;
-use super::{Forwarder, refusals};
+use super::{Forwarder, Limits, refusals};
 
 /// Shortest time between two looks through all calls that wait: each may have a deadline of its own.
 const SWEEP_PAUSE: Duration = Duration::from_millis(5);
@@ -31,8 +30,12 @@ impl<H: Clone> Forwarder<H> {
         target: Target<H>,
         now: Instant,
     ) -> Result<(), Status> {
-        let Self { flights, callers, services, limits, .. } = self;
+        let Self { flights, callers, services, limits, workers, .. } = self;
         let Some(flight) = flights.get_mut(key) else { return Ok(()) };
+        let worker = target.and_then(|worker| workers.get(worker));
+        if let Some(worker) = worker.filter(|worker| is_awaited_enough(worker, limits)) {
+            return Err(refusals::worker_is_awaited(&worker.name, worker.awaited));
+        }
         let mut caller = callers.get_mut(flight.caller);
         let (own, own_bytes) = caller.as_ref().map_or((0, 0), |caller| (caller.queued, caller.queued_bytes));
         let service = &mut services[flight.service];
@@ -53,11 +56,10 @@ impl<H: Clone> Forwarder<H> {
             self.queued_callers += usize::from(caller.queued == 0);
             caller.queued += 1;
         }
+        let bytes = records.len();
         flight.place = Place::Queued { records, until, target };
-        if target.is_some() {
-            service.forget_empty_lines();
-        }
-        service.line(target, flight.ask()).push(flight.caller, key);
+        service.lines.line(target, flight.ask()).push(flight.caller, key);
+        self.count_awaited(target, |calls, of_them| (*calls, *of_them) = (*calls + 1, *of_them + bytes));
         self.queued += 1;
         self.counters.queued += 1;
         self.sweep_at = Some(self.sweep_at.map_or(until, |at| at.min(until)));
@@ -81,8 +83,10 @@ impl<H: Clone> Forwarder<H> {
             self.queued_callers -= usize::from(caller.queued == 0);
         }
         services[service]
+            .lines
             .line(target, ask)
             .forget_one(|key| flights.get(key).is_some_and(|flight| is_waiting_for(&flight.place, target)));
+        self.uncount_awaited(target, records.len());
         Some(records)
     }
 
@@ -96,56 +100,46 @@ impl<H: Clone> Forwarder<H> {
             let entry = self.workers.get(worker);
             let service = entry.and_then(|worker| worker.services.get((first + index) % number)).copied();
             if let Some(service) = service {
-                self.run_lines(service, |key| key == worker || key == WorkerKey::none(), now);
+                let targets = self.services[service].lines.targets_of(worker);
+                self.run_lines(service, &targets, now);
             }
         }
     }
 
     /// Gives all calls of a service that wait to workers, as far as there is room.
     pub(super) fn run_queue(&mut self, service: usize, now: Instant) {
-        self.run_lines(service, |_| true, now);
+        let targets = self.services[service].lines.targets();
+        self.run_lines(service, &targets, now);
+        self.services[service].lines.forget_empty();
     }
 
-    /// Runs the lines of calls that wait for any worker, and of those that wait for some. They take turns to be the first: otherwise, one
-    /// that never ends would leave no room for the others.
-    fn run_lines(&mut self, service: usize, is_meant: impl Fn(WorkerKey<H>) -> bool, now: Instant) {
-        let lines = &mut self.services[service];
-        let (known, first) = (lines.lines.len(), lines.turn);
-        lines.turn = (first + 1) % known.max(1);
-        let mut index = 0;
-        // Calls may go to other lines, which are added at the end.
-        loop {
-            let place = if index < known { (first + index) % known } else { index };
-            let Some(target) = self.services[service].lines.get(place).map(|lines| lines.target) else {
-                break;
-            };
-            if target.is_none_or(&is_meant) {
-                self.run_line(service, target, Ask::OneWay, now);
-                self.run_line(service, target, Ask::Answer, now);
-            }
-            index += 1;
+    /// Runs some lines of a service. Calls that go to other lines meanwhile find no room there, or others that come first.
+    fn run_lines(&mut self, service: usize, targets: &[Target<H>], now: Instant) {
+        for target in targets {
+            self.run_line(service, *target, Ask::OneWay, now);
+            self.run_line(service, *target, Ask::Answer, now);
+            self.services[service].lines.forget_if_empty(*target);
         }
-        self.services[service].forget_empty_lines();
     }
 
     fn run_line(&mut self, service: usize, target: Target<H>, ask: Ask, now: Instant) {
-        while self.services[service].waiting_for(target, ask) > 0 {
-            let Some(key) = self.services[service].line(target, ask).first() else { break };
+        while self.services[service].lines.waiting_for(target, ask) > 0 {
+            let Some(key) = self.services[service].lines.line(target, ask).first() else { break };
             let flight = self.flights.get(key);
             let waiting = flight.filter(|flight| is_waiting_for(&flight.place, target));
             let Some(shard) = waiting.map(|flight| flight.shard) else {
                 // It has ended meanwhile.
-                self.services[service].line(target, ask).drop_first();
+                self.services[service].lines.line(target, ask).drop_first();
                 continue;
             };
             // Another worker may have its key by now.
             let due = self.target(service, shard, ask, now);
-            let is_first = due == target || self.services[service].waiting_for(due, ask) == 0;
+            let is_first = due == target || self.services[service].lines.waiting_for(due, ask) == 0;
             let worker = if is_first { self.choose_for(service, due, ask, now) } else { None };
             if due == target && worker.is_none() {
                 break;
             }
-            self.services[service].line(target, ask).take_turn();
+            self.services[service].lines.line(target, ask).take_turn();
             match (worker, ask) {
                 (Some(worker), Ask::Answer) => self.release(key, worker, now),
                 (Some(worker), Ask::OneWay) => self.release_one_way(key, worker, now),
@@ -155,16 +149,25 @@ impl<H: Clone> Forwarder<H> {
     }
 
     /// Has a call that waits do so for another worker.
-    fn wait_for(&mut self, key: FlightKey<H>, due: Target<H>) {
+    pub(super) fn wait_for(&mut self, key: FlightKey<H>, due: Target<H>) {
         let Self { flights, services, .. } = self;
         let Some(flight) = flights.get_mut(key) else { return };
-        let (caller, ask, service) = (flight.caller, flight.ask(), &mut services[flight.service]);
-        let Place::Queued { target, .. } = &mut flight.place else { return };
-        let before = std::mem::replace(target, due);
-        service
+        let (caller, ask, lines) = (flight.caller, flight.ask(), &mut services[flight.service].lines);
+        let Place::Queued { target, records, .. } = &mut flight.place else { return };
+        let (before, bytes) = (std::mem::replace(target, due), records.len());
+        lines
             .line(before, ask)
             .forget_one(|key| flights.get(key).is_some_and(|flight| is_waiting_for(&flight.place, before)));
-        service.line(due, ask).push(caller, key);
+        lines.line(due, ask).push(caller, key);
+        self.uncount_awaited(before, bytes);
+        self.count_awaited(due, |calls, of_them| (*calls, *of_them) = (*calls + 1, *of_them + bytes));
+    }
+
+    /// Counts a call less that waits for a worker alone.
+    fn uncount_awaited(&mut self, target: Target<H>, bytes: usize) {
+        self.count_awaited(target, |calls, of_them| {
+            (*calls, *of_them) = (calls.saturating_sub(1), of_them.saturating_sub(bytes));
+        });
     }
 
     /// Gives a call that has waited to a worker, with what was streamed to it meanwhile.
@@ -206,14 +209,15 @@ impl<H: Clone> Forwarder<H> {
                 let worker = *worker;
                 self.forward_to(worker, key, record, Rewrite::default());
             }
-            Place::Queued { records, .. } => {
+            Place::Queued { records, target, .. } => {
                 let before = records.len();
                 records.forward(record, key.number(), None);
-                let more = records.len() - before;
+                let (more, target) = (records.len() - before, *target);
                 self.queued_bytes += more;
                 if let Some(caller) = self.callers.get_mut(flight.caller) {
                     caller.queued_bytes += more;
                 }
+                self.count_awaited(target, |_, bytes| *bytes += more);
             }
         }
     }
@@ -228,7 +232,12 @@ impl<H: Clone> Forwarder<H> {
                 let max = self.limits.max_unsent_per_worker.saturating_mul(MAX_STREAMED_FACTOR);
                 (unsent >= max).then_some(unsent)
             }
-            Place::Queued { .. } => {
+            Place::Queued { target, .. } => {
+                let worker = target.and_then(|worker| self.workers.get(worker));
+                if let Some(worker) = worker.filter(|it| it.awaited_bytes > self.limits.max_queued_bytes / 2)
+                {
+                    return Some(worker.awaited_bytes);
+                }
                 let (max, taken) = (self.limits.max_queued_bytes, self.queued_bytes);
                 let shares = Shares { max, taken, clients: self.queued_callers };
                 let own = self.callers.get(flight.caller)?.queued_bytes;
@@ -255,8 +264,8 @@ impl<H: Clone> Forwarder<H> {
             return;
         }
         let (mut late, mut next) = (Vec::new(), None::<Instant>);
-        let lines = self.services.iter().flat_map(|service| &service.lines);
-        for key in lines.flat_map(|lines| [&lines.calls, &lines.one_ways]).flat_map(Line::iter) {
+        let lines = self.services.iter().map(|service| &service.lines);
+        for key in lines.flat_map(|lines| lines.iter(Ask::Answer).chain(lines.iter(Ask::OneWay))) {
             let Some(flight) = self.flights.get(key) else { continue };
             let Place::Queued { until, .. } = &flight.place else { continue };
             if *until <= now {
@@ -275,12 +284,18 @@ impl<H: Clone> Forwarder<H> {
             };
             self.refuse(key, &why);
         }
+        self.services.iter_mut().for_each(|service| service.lines.forget_empty());
     }
 
     fn has_live_workers(&self, service: usize) -> bool {
         let mut workers = self.services[service].groups.iter().flat_map(|group| &group.workers);
         workers.any(|key| self.workers.get(*key).is_some_and(Worker::is_live))
     }
+}
+
+/// Reports whether as much waits for a worker alone as may: half of the queue. So one that hangs leaves the other half to other workers.
+fn is_awaited_enough<H>(worker: &Worker<H>, limits: &Limits) -> bool {
+    worker.awaited >= limits.max_queued.div_ceil(2) || worker.awaited_bytes > limits.max_queued_bytes / 2
 }
 
 /// Reports whether a call waits for a worker, or for any.

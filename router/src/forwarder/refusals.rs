@@ -55,6 +55,12 @@ pub(super) fn queue_is_full(service: &str, waiting: usize) -> Status {
     ))
 }
 
+pub(super) fn worker_is_awaited(worker: &str, waiting: usize) -> Status {
+    full(format!(
+        "the worker `{worker}` has the call's key, and as many calls as it takes; {waiting} calls wait for it at the router, as many as may"
+    ))
+}
+
 pub(super) fn waited(service: &str, has_workers: bool) -> Status {
     if has_workers {
         return full(format!("all workers of `{service}` have had as many calls as they take for too long"));

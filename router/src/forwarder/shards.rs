@@ -8,6 +8,7 @@ use zsvc_proto::stable_hash::{StableHash, mix};
 use zsvc_proto::status::Status;
 use zsvc_proto::wire::RawRecord;
 
+use super::entries::WorkerKey;
 use super::refusals;
 
 /// Which parameter spreads the calls of a method.
@@ -49,9 +50,56 @@ impl Shards {
     }
 }
 
-/// Returns the number of a worker by which it draws. It is the same wherever the worker has this name.
-pub(super) fn seed_of(name: &str) -> u64 {
-    StableHash::of(0, name.as_bytes())
+/// Who has the keys that were asked for last, of the workers of a group: whatever becomes of these, since who gets no calls has no keys.
+///
+/// So a key that comes again and again is looked for among all workers once.
+#[derive(Debug)]
+pub(super) struct Owners<H> {
+    /// By the last bits of the keys. Empty before the first.
+    slots: Vec<Option<(u64, WorkerKey<H>)>>,
+}
+
+/// Number of keys that are known.
+const MAX_OWNERS: usize = 1_024;
+
+impl<H> Default for Owners<H> {
+    fn default() -> Self {
+        Self { slots: Vec::new() }
+    }
+}
+
+impl<H> Owners<H> {
+    /// Returns who has a key, by `look` if that is not known.
+    pub(super) fn of(
+        &mut self,
+        key: u64,
+        look: impl FnOnce() -> Option<WorkerKey<H>>,
+    ) -> Option<WorkerKey<H>> {
+        if self.slots.is_empty() {
+            self.slots.resize_with(MAX_OWNERS, || None);
+        }
+        // The remainder is less than their number.
+        let at = usize::try_from(key % MAX_OWNERS as u64).unwrap_or(0);
+        if let Some((known, owner)) = self.slots[at]
+            && known == key
+        {
+            return Some(owner);
+        }
+        let owner = look()?;
+        self.slots[at] = Some((key, owner));
+        Some(owner)
+    }
+
+    /// Forgets all: there are other workers, or one takes more or fewer calls.
+    pub(super) fn forget(&mut self) {
+        self.slots.clear();
+    }
+}
+
+/// Returns the number of a worker by which it draws. It is the same wherever the worker has this name. Of several with one name, each has
+/// another: `copy` counts them.
+pub(super) fn seed_of(name: &str, copy: u32) -> u64 {
+    StableHash::of(copy.into(), name.as_bytes())
 }
 
 /// Returns what a worker draws from a key. The one with the least has the key. A worker of twice the capacity has twice as many.
@@ -69,7 +117,7 @@ mod tests {
     /// Returns who has each of many keys.
     fn owners(workers: &[(&str, u32)]) -> Vec<usize> {
         let owner = |key: u64| {
-            let drawn = workers.iter().map(|(name, capacity)| draw(mix(key), seed_of(name), *capacity));
+            let drawn = workers.iter().map(|(name, capacity)| draw(mix(key), seed_of(name, 0), *capacity));
             let least = drawn.enumerate().min_by(|(_, one), (_, other)| one.total_cmp(other));
             least.map_or(0, |(index, _)| index)
         };
@@ -96,5 +144,29 @@ mod tests {
             before.iter().zip(&after).filter(|(before, _)| **before == 3).map(|(_, after)| *after).collect();
         // All others have some of them.
         assert!((0..3).all(|owner| number_of(&moved, owner) > moved.len() / 5), "{}", moved.len());
+    }
+
+    #[test]
+    fn copies_of_one_name_share_its_keys() {
+        let owner = |key: u64| {
+            let drawn = (0..3).map(|copy| draw(mix(key), seed_of("a", copy), 10));
+            let least = drawn.enumerate().min_by(|(_, one), (_, other)| one.total_cmp(other));
+            least.map_or(0, |(index, _)| index)
+        };
+        let owners: Vec<_> = (0..9_000).map(owner).collect();
+        assert!((0..3).all(|copy| (2_700..=3_300).contains(&number_of(&owners, copy))));
+    }
+
+    #[test]
+    fn who_has_a_key_is_looked_for_once() {
+        let mut owners = Owners::<()>::default();
+        let (one, other) = (WorkerKey::from_number(1 << 20), WorkerKey::from_number(2 << 20));
+        assert_eq!(owners.of(7, || None), None);
+        assert_eq!(owners.of(7, || Some(one)), Some(one));
+        assert_eq!(owners.of(7, || panic!("it is known")), Some(one));
+        assert_eq!(owners.of(7 + MAX_OWNERS as u64, || Some(other)), Some(other), "in the same place");
+        assert_eq!(owners.of(7, || Some(other)), Some(other));
+        owners.forget();
+        assert_eq!(owners.of(7, || Some(one)), Some(one));
     }
 }

@@ -76,7 +76,7 @@ impl<H: Clone> Forwarder<H> {
             is_draining: worker.is_draining,
             is_silent: worker.is_silent,
             is_ejected: worker.health.state(now) != HealthState::In,
-            in_flight: worker.in_flight,
+            in_flight: worker.taken(),
             capacity: worker.capacity,
             services: worker.services.iter().map(|index| self.services[*index].name.to_string()).collect(),
             realm: self.realms[worker.realm].name.to_string(),
@@ -92,7 +92,7 @@ impl<H: Clone> Forwarder<H> {
     /// Returns what services there are of which workers are there, or calls wait, but for those that a relay answers.
     pub fn routes(&self) -> impl Iterator<Item = RouteView> {
         let is_relayed = |service: &&Service<H>| self.realms.iter().any(|it| it.relay == Some(service.realm));
-        let is_used = |service: &&Service<H>| !service.groups.is_empty() || service.waiting() > 0;
+        let is_used = |service: &&Service<H>| !service.groups.is_empty() || service.lines.waiting() > 0;
         let used = self.services.iter().filter(is_used).filter(move |service| !is_relayed(service));
         used.map(|service| {
             let keys = || service.groups.iter().flat_map(|group| &group.workers);
@@ -101,7 +101,7 @@ impl<H: Clone> Forwarder<H> {
                 realm: self.realms[service.realm].name.to_string(),
                 workers: keys().count(),
                 live: keys().filter(|key| self.workers.get(**key).is_some_and(Worker::is_live)).count(),
-                waiting: service.waiting(),
+                waiting: service.lines.waiting(),
             }
         })
     }

@@ -5,6 +5,8 @@
 //! whom, is decided in [`zsvc_proto::events`], as at any publisher.
 
 mod declared;
+mod lives;
+mod progress;
 mod source;
 
 use std::collections::BTreeMap;

@@ -9,10 +9,12 @@ use std::time::Duration;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 use zsvc::forward::{Front, Relayed, Settings};
-use zsvc::{Channel, Code, Engine, Retry, Status};
+use zsvc::{Cause, Channel, Code, Engine, Retry, Status};
 use zsvc_proto::codec::dynamic::{Raw, RawValue};
-use zsvc_proto::events::{Delivered, Deliveries, Position, Request};
+use zsvc_proto::events::{Delivered, Deliveries, Request};
 
+use super::lives::Lives;
+use super::progress::{Opening, Progress};
 use crate::event::{Event, Observer};
 use crate::io::{CallerTask, Hub, WorkerKey};
 
@@ -20,6 +22,8 @@ use crate::io::{CallerTask, Hub, WorkerKey};
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 /// Pauses between subscriptions to a worker that fail: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// How long subscribers wait for what a worker has kept, at most.
+const MAX_SETTLE: Duration = Duration::from_secs(5);
 
 /// What brings one event of one realm along.
 #[derive(Debug, Clone)]
@@ -39,12 +43,28 @@ pub(super) struct Source {
 struct Upstream {
     state: Arc<State>,
     task: AbortHandle,
+    /// Whether the worker could be reached at the last look.
+    is_live: bool,
+    /// Since when that is so.
+    since: Instant,
+}
+
+impl Upstream {
+    /// Notes whether the worker can be reached.
+    fn look(&mut self, is_live: bool) {
+        if std::mem::replace(&mut self.is_live, is_live) != is_live {
+            self.since = Instant::now();
+        }
+    }
+
+    /// Reports whether what the worker has kept is worth waiting for: one that does not send it within a time holds up no subscriber.
+    fn is_awaited(&self) -> bool {
+        !self.state.is_settled.load(Ordering::Acquire) && self.since.elapsed() < MAX_SETTLE
+    }
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whether the worker has ever said that it sends events.
-    is_opened: AtomicBool,
     /// Whether all that it had kept has come, or it could not be subscribed to.
     is_settled: AtomicBool,
     /// Why the worker does not send events, if it has said so and has not begun since.
@@ -56,6 +76,14 @@ impl State {
         // Nothing panics while the lock is held.
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How a stream has ended.
+enum Ended {
+    /// So that it goes on from where another one has come.
+    ToGoOn,
+    /// By the worker, or its connection; why, if that was said.
+    By(Option<Status>),
 }
 
 /// Reports whether the same subscription fails again.
@@ -84,7 +112,7 @@ impl Source {
 
     /// Subscribes to the workers that there are, while there are subscribers. Never ends.
     pub(super) async fn run(self) {
-        let mut tasks = JoinSet::new();
+        let (mut tasks, lives) = (JoinSet::new(), Lives::default());
         let mut upstreams: HashMap<WorkerKey, Upstream> = HashMap::new();
         let mut idle_since = None;
         let demand = Arc::clone(self.event.demand());
@@ -102,10 +130,15 @@ impl Source {
                 // What they had kept comes anew with the next subscriber.
                 demand.set_ready(false);
                 upstreams.clear();
+                lives.forget_all();
                 self.event.forget_all();
                 continue;
             }
-            self.follow(&mut upstreams, &mut tasks);
+            if lives.forget_old(Instant::now()) {
+                // What they have published last may not have come.
+                self.event.lose();
+            }
+            self.follow(&mut upstreams, &lives, &mut tasks);
             tokio::select! {
                 () = demand.changed() => {}
                 () = sleep(LOOK_PAUSE) => {}
@@ -114,27 +147,24 @@ impl Source {
     }
 
     /// Subscribes to workers that have come, and to those no longer that are gone. Says whether subscriptions may begin.
-    fn follow(&self, upstreams: &mut HashMap<WorkerKey, Upstream>, tasks: &mut JoinSet<()>) {
+    fn follow(&self, upstreams: &mut HashMap<WorkerKey, Upstream>, lives: &Lives, tasks: &mut JoinSet<()>) {
         let name = self.event.name();
         let workers = self.hub.with(|forwarder, _| forwarder.publishers(&self.realm, name));
-        upstreams.retain(|key, upstream| {
-            let stays = workers.iter().any(|(worker, _)| worker == key);
-            if !stays && upstream.state.is_opened.load(Ordering::Acquire) {
-                // What it has published last may not have come.
-                self.event.lose();
-            }
-            stays
-        });
-        let (mut is_ready, mut refusals, mut live) = (true, Vec::new(), 0);
+        upstreams.retain(|key, _| workers.iter().any(|(worker, _)| worker == key));
+        let live = workers.iter().filter(|(_, is_live)| *is_live).count();
+        let (mut is_ready, mut refusals) = (true, Vec::new());
         for (worker, is_live) in workers {
             let upstream = upstreams.entry(worker).or_insert_with(|| {
                 let state = Arc::<State>::default();
-                let task = tasks.spawn(self.clone().read_all(worker, Arc::clone(&state)));
-                Upstream { state, task }
+                let task = tasks.spawn(self.clone().read_all(worker, lives.clone(), Arc::clone(&state)));
+                Upstream { state, task, is_live, since: Instant::now() }
             });
+            upstream.look(is_live);
+            // One that can't be reached is waited for where there is no other.
+            if is_live || live == 0 {
+                is_ready &= !upstream.is_awaited();
+            }
             if is_live {
-                live += 1;
-                is_ready &= upstream.state.is_settled.load(Ordering::Acquire);
                 refusals.extend(upstream.state.refusal().clone());
             }
         }
@@ -145,7 +175,7 @@ impl Source {
     }
 
     /// Subscribes to a worker, again and again.
-    async fn read_all(self, worker: WorkerKey, state: Arc<State>) {
+    async fn read_all(self, worker: WorkerKey, lives: Lives, state: Arc<State>) {
         // Unlike that of any other router of this process.
         let endpoint = format!("inproc://zsvc-router-source-{:016x}", zsvc::forward::random());
         let Ok((front, _)) = Front::bind(std::slice::from_ref(&endpoint), &self.settings, None, false) else {
@@ -157,7 +187,7 @@ impl Source {
         };
         tokio::select! {
             () = self.accept(front, worker) => {}
-            () = self.subscribe(channel, &state) => {}
+            () = self.subscribe(channel, Progress::of(lives), &state) => {}
         }
     }
 
@@ -170,26 +200,47 @@ impl Source {
         }
     }
 
-    async fn subscribe(&self, channel: Channel, state: &State) {
-        let mut progress = Progress::default();
-        let mut pause = PAUSES.0;
+    async fn subscribe(&self, channel: Channel, mut progress: Progress, state: &State) {
+        let (mut pause, mut has_gone_on) = (PAUSES.0, false);
         loop {
-            let was_steady = progress.is_steady;
-            let why = self.read(&channel, &mut progress, state).await;
-            if !was_steady && progress.is_steady {
+            let was_steady = progress.is_steady();
+            let why = match self.read(&channel, &mut progress, state).await {
+                // Once at a time: a worker may say that it is one publisher and then another.
+                Ended::ToGoOn if !std::mem::replace(&mut has_gone_on, true) => continue,
+                Ended::ToGoOn => None,
+                Ended::By(why) => why,
+            };
+            has_gone_on = false;
+            if !was_steady && progress.is_steady() {
                 pause = PAUSES.0;
             }
-            if let Some(why) = why.filter(is_final) {
-                if state.is_opened.load(Ordering::Acquire) {
-                    // What can't be read, or is refused now, would come again.
-                    self.event.lose();
-                    progress = Progress::default();
-                }
-                self.tell(&why, state);
+            if let Some(why) = &why {
+                self.mind(why, &mut progress, state);
             }
-            self.settle(state);
+            // One that can't be reached may be soon, and have something then.
+            if why.is_none_or(|why| why.code() != Code::Unavailable) {
+                self.settle(state);
+            }
             sleep(pause).await;
             pause = (2 * pause).min(PAUSES.1);
+        }
+    }
+
+    /// Does what the end of a stream asks for, besides making the next one.
+    fn mind(&self, why: &Status, progress: &mut Progress, state: &State) {
+        if why.cause() == Some(Cause::TooLarge) {
+            // It would come again and again, and hold up all that come after it.
+            progress.skip();
+            self.event.lose();
+            let (name, why) = (self.event.name().to_owned(), format!("{why}; it is left out"));
+            self.observer.tell(|| Event::RelayRefused { name, why });
+        } else if is_final(why) {
+            if progress.is_opened() {
+                // What can't be read, or is refused now, would come again.
+                self.event.lose();
+                progress.forget();
+            }
+            self.tell(why, state);
         }
     }
 
@@ -202,35 +253,37 @@ impl Source {
         }
     }
 
-    /// Reads one stream to its end. Returns why it has ended, if that was said.
-    async fn read(&self, channel: &Channel, progress: &mut Progress, state: &State) -> Option<Status> {
+    /// Reads one stream to its end.
+    async fn read(&self, channel: &Channel, progress: &mut Progress, state: &State) -> Ended {
         let request = Request { since: progress.position(), ..Request::default() };
         let call = channel
             .server_stream::<Deliveries<Raw>, Delivered<RawValue>, Status>(self.event.subscribe(), &request);
         let mut items = match call.no_deadline().await {
             Ok(items) => items,
-            Err(why) => return Some(why),
+            Err(why) => return Ended::By(Some(why)),
         };
         loop {
-            match items.next().await? {
-                Ok(item) => self.take(item, progress, state),
-                Err(why) => return Some(why),
+            match items.next().await {
+                Some(Ok(Delivered::Opened { epoch, last })) => {
+                    if state.refusal().take().is_some() {
+                        self.event.demand().wake();
+                    }
+                    match progress.open(epoch, last) {
+                        Opening::Told => {}
+                        // Before it, the worker may have published what subscribers have waited for; so may those that come back.
+                        Opening::Untold => self.event.lose(),
+                        Opening::Known => return Ended::ToGoOn,
+                    }
+                }
+                Some(Ok(item)) => self.take(item, progress, state),
+                Some(Err(why)) => return Ended::By(Some(why)),
+                None => return Ended::By(None),
             }
         }
     }
 
     fn take(&self, item: Delivered<RawValue>, progress: &mut Progress, state: &State) {
         match item {
-            Delivered::Opened { epoch, last } => {
-                state.is_opened.store(true, Ordering::Release);
-                if state.refusal().take().is_some() {
-                    self.event.demand().wake();
-                }
-                // Before it, the worker may have published what subscribers have waited for; so may those that come back.
-                if progress.open(epoch, last) {
-                    self.event.lose();
-                }
-            }
             Delivered::Event(sequence, event) => {
                 if progress.take(sequence) {
                     self.event.pass_on(&event.into_bytes());
@@ -241,7 +294,7 @@ impl Source {
                 progress.live(sequence);
                 self.settle(state);
             }
-            Delivered::Unknown => {}
+            Delivered::Opened { .. } | Delivered::Unknown => {}
         }
     }
 
@@ -249,75 +302,6 @@ impl Source {
     fn settle(&self, state: &State) {
         if !state.is_settled.swap(true, Ordering::AcqRel) {
             self.event.demand().wake();
-        }
-    }
-}
-
-/// How far a subscription to a worker has come.
-#[derive(Debug, Default)]
-struct Progress {
-    epoch: u64,
-    /// Sequence number of the last event of that life that has come.
-    seen: u64,
-    /// Whether all that was kept has come, so that it goes on from there.
-    is_steady: bool,
-}
-
-impl Progress {
-    /// Returns where the next stream goes on.
-    fn position(&self) -> Option<Position> {
-        self.is_steady.then(|| Position::new(self.epoch, self.seen))
-    }
-
-    /// Begins to read a stream. Returns whether events may be missing of which the worker does not tell.
-    fn open(&mut self, epoch: u64, last: Option<u64>) -> bool {
-        let is_told = self.is_steady;
-        // A position past the last event is from another life.
-        if self.epoch != epoch || last.is_some_and(|last| self.seen > last) {
-            (self.epoch, self.seen, self.is_steady) = (epoch, 0, false);
-        }
-        !is_told
-    }
-
-    /// Takes an event. Returns whether it is new.
-    fn take(&mut self, sequence: u64) -> bool {
-        let is_new = sequence > self.seen;
-        self.seen = self.seen.max(sequence);
-        is_new
-    }
-
-    fn live(&mut self, sequence: u64) {
-        self.seen = self.seen.max(sequence);
-        self.is_steady = true;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stream_goes_on_from_what_has_come_once_all_that_was_kept_has() {
-        let mut progress = Progress::default();
-        assert!(progress.open(7, Some(9)), "nothing was known before");
-        assert!(progress.take(3) && progress.take(5));
-        assert_eq!(progress.position(), None);
-        // Lost, and opened anew: what has come already is known.
-        assert!(progress.open(7, Some(9)));
-        assert!(!progress.take(5) && progress.take(8));
-        progress.live(9);
-        assert_eq!(progress.position(), Some(Position::new(7, 9)));
-        assert!(!progress.open(7, Some(12)), "the worker tells what is missing");
-        assert!(progress.take(10));
-        assert_eq!(progress.position(), Some(Position::new(7, 10)));
-    }
-
-    #[test]
-    fn another_life_begins_anew() {
-        for (epoch, last) in [(8, Some(20)), (7, Some(4))] {
-            let mut progress = Progress { epoch: 7, seen: 9, is_steady: true };
-            assert!(!progress.open(epoch, last), "the worker tells it");
-            assert_eq!((progress.position(), progress.take(1)), (None, true));
         }
     }
 }

@@ -149,6 +149,10 @@ impl Dispatcher {
         };
         let (target, batch_bytes) = (call.target, call.batch_bytes);
         let call = Incoming::new(Arc::clone(peer), origin.key(), call);
+        // Most calls wait for nothing, and are not moved to where they would.
+        if self.tokens.is_none() && self.queue.is_none() {
+            return self.run(peer, origin, target, call, None);
+        }
         let mut ready = Ready { origin, target, call };
         match self.tokens.as_ref().map_or(Caller::Known, |tokens| tokens.caller(&mut ready.call)) {
             Caller::Known => self.admit(peer, ready, batch_bytes),
@@ -158,7 +162,6 @@ impl Dispatcher {
     }
 
     /// Runs the handler of a call, or queues the call.
-    #[inline]
     fn admit(&mut self, peer: &Arc<Peer>, ready: Ready, batch_bytes: usize) {
         let queue = self.queue.as_ref().filter(|_| !self.targets[ready.target].is_of_server);
         match queue.map(|queue| queue.lock().try_admit()) {
@@ -186,8 +189,9 @@ impl Dispatcher {
     ) {
         self.shared.counters.count_call();
         let (key, deadline) = (origin.key(), call.deadline());
+        let measures = self.shared.measures();
         let tools = (&mut self.collected, &mut self.sampler);
-        let mut measured = Measured::new(self.shared.measures(), tools, target, &mut call);
+        let mut measured = Measured::new(measures, tools, target, &mut call);
         let beginning = self.targets[target].beginning(&call);
         if beginning == Beginning::Apart {
             return self.run_apart(peer, origin, target, (call, measured), permit);
@@ -201,8 +205,8 @@ impl Dispatcher {
         let work = match self.handling(target, call).begin() {
             Ok(work) => work,
             Err(why) => {
-                if let Some(measured) = measured {
-                    measured.refused(self.shared.measures(), &why);
+                if let Some(measured) = &measured {
+                    measured.refused(measures, &why);
                 }
                 return turn_away(peer, key, why);
             }
@@ -214,8 +218,8 @@ impl Dispatcher {
         }
         match first {
             First::Done(answer) => {
-                if let Some(measured) = measured {
-                    measured.done(self.shared.measures(), &mut self.collected, (&answer, took));
+                if let Some(measured) = &measured {
+                    measured.done(measures, &mut self.collected, (&answer, took));
                 }
                 if let Some(key) = key {
                     peer.answer(key, answer);

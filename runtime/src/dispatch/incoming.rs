@@ -213,6 +213,7 @@ impl Incoming {
         }
     }
 
+    #[inline]
     fn params<P: Params>(&self) -> Result<P, Status> {
         match codec::decode_params::<P>(&self.params, codec::max_decoded(self.max_body())) {
             Ok(params) => match params.validate() {

@@ -80,44 +80,41 @@ impl Measured {
     /// Says that the handler was done at once, after a time if it was timed.
     #[inline]
     pub(super) fn done(
-        self,
+        &self,
         methods: &[MethodMeasure],
         collected: &mut Collected,
         (answer, took): (&Answer, Option<Duration>),
     ) {
         collected.answered(answer_bytes(answer));
-        let method = self.method;
-        self.note(&methods[method], failed(answer), took);
+        self.note(&methods[self.method], failed(answer), took);
     }
 
     /// Says that the call was turned away where its handler would have begun.
     #[cold]
-    pub(super) fn refused(self, methods: &[MethodMeasure], why: &Status) {
+    pub(super) fn refused(&self, methods: &[MethodMeasure], why: &Status) {
         methods[self.method].fail(Failed::With(why.code()));
     }
 
     /// Says that a handler that [went on](Self::goes_on) has ended.
-    pub(super) fn ended(self, methods: &[MethodMeasure], answer: &Answer) {
+    pub(super) fn ended(&self, methods: &[MethodMeasure], answer: &Answer) {
         let bytes = answer_bytes(answer) as u64;
-        let method = self.method;
-        self.end(&methods[method], failed(answer), bytes);
+        self.end(&methods[self.method], failed(answer), bytes);
     }
 
     /// Says that such a call was turned away after all.
-    pub(super) fn turned_away(self, methods: &[MethodMeasure], why: &Status) {
+    pub(super) fn turned_away(&self, methods: &[MethodMeasure], why: &Status) {
         methods[self.method].ended();
         self.refused(methods, why);
     }
 
     /// Says that such a handler was dropped: by its deadline, or since its caller has gone or has cancelled it.
-    pub(super) fn dropped(self, methods: &[MethodMeasure]) {
+    pub(super) fn dropped(&self, methods: &[MethodMeasure]) {
         let is_late = self.deadline.is_some_and(|at| at <= Instant::now() + CLOCK_DIFFERENCE);
         let code = if is_late { Code::DeadlineExceeded } else { Code::Cancelled };
-        let method = self.method;
-        self.end(&methods[method], Some(Failed::With(code)), 0);
+        self.end(&methods[self.method], Some(Failed::With(code)), 0);
     }
 
-    fn end(self, method: &MethodMeasure, failed: Option<Failed>, answer_bytes: u64) {
+    fn end(&self, method: &MethodMeasure, failed: Option<Failed>, answer_bytes: u64) {
         method.ended();
         if answer_bytes > 0 {
             method.add(Amounts { answer_bytes, ..Amounts::default() });
@@ -128,7 +125,7 @@ impl Measured {
     }
 
     #[inline]
-    fn note(self, method: &MethodMeasure, failed: Option<Failed>, took: Option<Duration>) {
+    fn note(&self, method: &MethodMeasure, failed: Option<Failed>, took: Option<Duration>) {
         if let Some(failed) = failed {
             method.fail(failed);
         }
@@ -139,8 +136,8 @@ impl Measured {
         if self.inbound.is_some() || self.outbound.is_some() {
             method.add(Amounts {
                 calls: 0,
-                request_bytes: self.inbound.map_or(0, |stream| stream.received()),
-                answer_bytes: self.outbound.map_or(0, |stream| stream.sent()),
+                request_bytes: self.inbound.as_ref().map_or(0, |stream| stream.received()),
+                answer_bytes: self.outbound.as_ref().map_or(0, |stream| stream.sent()),
             });
         }
     }

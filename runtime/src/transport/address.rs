@@ -1,6 +1,6 @@
 //! [`Address`]: an endpoint that was read, the same for every engine. What is wrong with one is told with what to write instead.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::TransportError;
 
@@ -42,6 +42,30 @@ impl Address {
     /// Reads the endpoint of a client.
     pub(crate) fn to_connect(endpoint: &str) -> Result<Self, TransportError> {
         Self::read(endpoint, false)
+    }
+
+    /// Returns an endpoint in the one way to write it in which all endpoints of the same meaning are equal. One that can't be read stays as
+    /// it is. Names are not looked up: `localhost` is another host than `127.0.0.1`.
+    pub(crate) fn normalized(endpoint: &str) -> String {
+        match Self::to_bind(endpoint) {
+            Ok(Self::Tcp { host, port }) => {
+                let host = match host {
+                    Host::Any => IpAddr::from(Ipv4Addr::UNSPECIFIED).to_string(),
+                    Host::Ip(ip) => match ip.to_canonical() {
+                        IpAddr::V4(ip) => ip.to_string(),
+                        IpAddr::V6(ip) => format!("[{ip}]"),
+                    },
+                    Host::Name(name) => name.to_lowercase(),
+                };
+                format!("tcp://{host}:{port}")
+            }
+            Ok(Self::Ipc(path)) if !path.starts_with('@') => {
+                let root = if path.starts_with('/') { "/" } else { "" };
+                let parts: Vec<_> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+                format!("ipc://{root}{}", parts.join("/"))
+            }
+            Ok(Self::Ipc(_) | Self::Inproc(_)) | Err(_) => endpoint.to_owned(),
+        }
     }
 
     fn read(endpoint: &str, binds: bool) -> Result<Self, TransportError> {
@@ -154,8 +178,6 @@ impl Address {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
     fn tcp(host: Host, port: u16) -> Address {
@@ -250,6 +272,32 @@ mod tests {
         ] {
             let error = Address::to_bind(endpoint).expect_err(endpoint);
             assert_eq!(error.to_string(), expected, "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn endpoints_of_one_meaning_are_written_in_one_way() {
+        for (one, other) in [
+            ("tcp://LocalHost:7100", "tcp://localhost:7100"),
+            ("tcp://*:7100", "tcp://0.0.0.0:7100"),
+            ("tcp://[::FFFF:10.0.0.1]:7100", "tcp://10.0.0.1:07100"),
+            ("tcp://[0:0::1]:7100", "tcp://[::1]:7100"),
+            ("tcp://127.0.0.1:*", "tcp://127.0.0.1:0"),
+            ("ipc:///run//./tape.sock", "ipc:///run/tape.sock"),
+            ("ipc://./tape.sock", "ipc://tape.sock"),
+        ] {
+            assert_eq!(Address::normalized(one), Address::normalized(other), "{one}");
+        }
+        for (one, other) in [
+            ("tcp://localhost:7100", "tcp://127.0.0.1:7100"),
+            ("tcp://a:7100", "tcp://a:7101"),
+            ("tcp://a.:7100", "tcp://a:7100"),
+            ("ipc://tape.sock", "ipc:///tape.sock"),
+            ("ipc://@Tape", "ipc://@tape"),
+            ("inproc://a//b", "inproc://a/b"),
+            ("TCP://a:1", "tcp://a:1"),
+        ] {
+            assert_ne!(Address::normalized(one), Address::normalized(other), "{one}");
         }
     }
 }

@@ -18,8 +18,9 @@ pub(super) struct OneWay {
     /// Number of bytes that the server may not have read.
     ahead: usize,
     asked: Option<Asked>,
-    /// When the first call was begun that is not settled, or the server was asked, whichever came last.
-    waits_since: Option<Instant>,
+    /// When it is time to ask, if calls are not settled by then: [`ASK_AFTER`] after the first of them was begun, or after the server was
+    /// asked, whichever came last.
+    ask_due: Option<Instant>,
 }
 
 /// A ping that asks what the server has read.
@@ -40,9 +41,10 @@ const ASK_AFTER: Duration = Duration::from_secs(1);
 
 impl OneWay {
     /// Counts a one-way call of `bytes` bytes.
+    #[inline]
     pub(super) fn begin(&mut self, bytes: usize, now: Instant) {
         if self.unread() == 0 {
-            self.waits_since = Some(now);
+            self.ask_due = Some(now + ASK_AFTER);
         }
         self.begun += 1;
         self.ahead += bytes;
@@ -62,12 +64,14 @@ impl OneWay {
     }
 
     /// Returns when it is time to ask what the server has read, if it is to be asked.
+    #[inline]
     pub(super) fn ask_at(&self) -> Option<Instant> {
         let waits = self.asked.is_none() && self.unread() > 0;
-        self.waits_since.filter(|_| waits).map(|since| since + ASK_AFTER)
+        self.ask_due.filter(|_| waits)
     }
 
     /// Reports whether it is time to ask what the server has read, by a ping.
+    #[inline]
     pub(super) fn must_ask(&self, now: Instant) -> bool {
         let is_much = self.ahead >= ASK_AT_BYTES && self.asked.is_none();
         is_much || self.ask_at().is_some_and(|at| at <= now)
@@ -76,10 +80,11 @@ impl OneWay {
     /// Says that the ping of this id asks.
     pub(super) fn ask(&mut self, id: u32, now: Instant) {
         self.asked = Some(Asked { id, since: 0 });
-        self.waits_since = Some(now);
+        self.ask_due = Some(now + ASK_AFTER);
     }
 
     /// Reports whether more may be sent.
+    #[inline]
     pub(super) fn has_room(&self) -> bool {
         self.ahead < MAX_UNREAD_BYTES
     }

@@ -281,6 +281,7 @@ impl Session {
 
     /// Pings the server if it is time to know which one-way calls it has read. No task waits for this pong but those
     /// that have no room.
+    #[inline]
     pub(super) fn ask_for_one_way(&mut self, now: Instant) {
         if self.one_way.must_ask(now) {
             let id = self.begin_ping(None, now);

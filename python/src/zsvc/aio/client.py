@@ -15,6 +15,7 @@ from ..connect import Channel
 from ..method import Method, encode_item
 from ..options import Beside, CallOptions
 from ..session.failure import Failure
+from ..session.gathered import Gathered
 from ..status import Code, Status
 from ..wire.records import Metadata
 from .bridge import bridge
@@ -33,9 +34,7 @@ class Call:
         self._channel, self._bridge = channel, bridge()
         self._max_body = channel.limits.max_message_size
         self.answer: asyncio.Future[Body | None] = asyncio.get_running_loop().create_future()
-        # A failure is told by the stream too, where there is one.
-        self.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
-        self.sending = Sending()
+        self.sending: Sending | None = None
         self.beside = Beside(request.options.response_metadata)
         self.items: ItemQueue[Any] | None = None
         self._is_over = False
@@ -45,7 +44,12 @@ class Call:
             assert request.method.answer is not None
             window = channel.limits.stream_window
             self.items = ItemQueue(request.method.answer, self._max_body, window, self._consumed, self.cancel)
+            # The stream tells how the call has failed, and maybe nothing waits for the answer.
+            self.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
         core, pending = channel.core, self.pending
+        if request.method.kind.takes_items:
+            self.sending = Sending()
+            self._gathered = Gathered(core.post, lambda *items: core.send_items(pending, *items))
         core.post(lambda: core.submit(pending))
 
     # ---- what the channel's thread tells
@@ -64,7 +68,9 @@ class Call:
 
     def on_room(self, size: int) -> None:
         """Tells that items have left."""
-        self._bridge.post(lambda: self.sending.made_room(size))
+        sending = self.sending
+        if sending is not None:
+            self._bridge.post(lambda: sending.made_room(size))
 
     def on_metadata(self, metadata: Metadata) -> None:
         """Tells names and values beside the answer."""
@@ -83,7 +89,8 @@ class Call:
                 self.answer.set_result(body)
             else:
                 self.answer.set_exception(error)
-        self.sending.end(error or Status(Code.CANCELLED, "the call is over: its answer has come"))
+        if self.sending is not None:
+            self.sending.end(error or Status(Code.CANCELLED, "the call is over: its answer has come"))
         if self.items is not None:
             self.items.end(error)
 
@@ -114,11 +121,11 @@ class Call:
 
     async def send(self, item: Any) -> None:
         """Sends an item, once there is room for it."""
+        assert self.sending is not None
         await self.sending.room()
         body = encode_item(self.method.item, item, self._max_body)
         self.sending.add(len(body))
-        core, pending = self._channel.core, self.pending
-        core.post(lambda: core.send_item(pending, body))
+        self._gathered.add(body)
 
     def finish(self) -> None:
         """Ends the client's stream."""

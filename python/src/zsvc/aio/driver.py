@@ -38,24 +38,31 @@ class ServerDriver:
         methods: Mapping[str, Method],
         curve: ServerCurve | None,
         event: Callable[[Event], None],
+        *,
+        denies_plaintext: bool = False,
     ) -> None:
         self.session = ServerSession(limits, methods)
         if curve is not None:
             self.session.set_roles(curve.roles_of, bars_others=curve.clients is not None)
         self._event = event
         self._reactor = Reactor("zsvc-server")
-        self._router = Router(self._reactor, max_received(limits.max_message_size), curve)
+        max_frame = max_received(limits.max_message_size)
+        self._router = Router(self._reactor, max_frame, curve, denies_plaintext=denies_plaintext)
         self._reactor.ends.append(self._router.close)
         self._timer: Timer | None = None
+        self._timer_at = 0.0
+        self._is_pump_due = False
         self._when_idle: Callable[[], None] | None = None
         self._when_done: Callable[[], None] | None = None
 
     def post(self, run: Callable[[], None]) -> None:
-        """Has the thread call a function, and do what follows from it."""
+        """Has the thread call a function, and do what follows from it, together with what follows from others."""
 
         def turn() -> None:
+            if not self._is_pump_due:
+                self._is_pump_due = True
+                self._reactor.call_late(self.pump)
             run()
-            self.pump()
 
         self._reactor.call_soon(turn)
 
@@ -63,11 +70,11 @@ class ServerDriver:
         """Lets in other clients, or the same with other roles. Calls of those that have lost something end."""
         self._router.let_in(curve)
         self.session.set_roles(curve.roles_of, bars_others=curve.clients is not None)
-        known, now = before.clients or {}, curve.clients
         for key in self.session.known_keys():
-            if now is not None and key not in now:
+            was, now = before.identity_of(key), curve.identity_of(key)
+            if now is None:
                 self.session.revoke(key, is_let_in=False)
-            elif set(known.get(key, ())) - set((now or {}).get(key, ())):
+            elif was is not None and (was.name != now.name or set(was.roles) - set(now.roles)):
                 self.session.revoke(key, is_let_in=True)
 
     def bind(self, endpoint: str) -> str:
@@ -110,6 +117,7 @@ class ServerDriver:
     def pump(self) -> None:
         """Tells what has happened, and sends what is to be sent."""
         session = self.session
+        self._is_pump_due = False
         self._poll_events()
         while (message := session.poll_message()) is not None:
             peer, frames = message
@@ -148,13 +156,15 @@ class ServerDriver:
             run()
 
     def _set_timer(self, now: float) -> None:
+        when = self.session.next_timeout(now)
+        # One that comes too soon does no harm, and most never have to come: each call has a deadline.
+        if when is None or (self._timer is not None and self._timer_at <= when):
+            return
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        when = self.session.next_timeout(now)
-        if when is not None:
-            self._timer = self._reactor.call_at(when, self._timeout)
+        self._timer, self._timer_at = self._reactor.call_at(when, self._timeout), when
 
     def _timeout(self) -> None:
+        self._timer = None
         self.session.handle_timeout(time.monotonic())
         self.pump()

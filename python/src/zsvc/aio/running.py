@@ -18,6 +18,7 @@ from ..method import Method, encode_item
 from ..options import INHERITED_DEADLINE
 from ..session.admission import role_refusal
 from ..session.failure import Declared
+from ..session.gathered import Gathered
 from ..session.peer import ServerCall
 from ..status import Cause, Code, DeclaredError, Outcome, Status
 from .middleware import ServerMiddleware, ServerNext, ServerRequest
@@ -43,21 +44,24 @@ class RunningCall:
         self._context = Context(method, call.metadata, call.deadline, peer, call.peer.key, self._send_metadata)
         self._context._max_body, self._context._abort = self._max_body, self.sending.end
         self._context._when_draining = server._when_draining
+        if server.curve is not None:
+            self._context.identity = server.curve.identity_of(call.peer.key)
         if method.kind.takes_items:
             window = server.limits.stream_window
             self.items = ItemQueue(method.item, self._max_body, window, self._consumed, _of_client)
         self._has_begun = self._has_ended = self._has_answered = False
+        self._began_at: float | None = None
+        """When its handler has begun, if that is timed."""
         self._measure = server.measures[method.name]
         self._measure.request_bytes += len(call.body)
         self.task: asyncio.Task[None] | None = None
         self._thread: Future[Any] | None = None
+        self._turn: asyncio.Future[None] | None = None
 
     def start(self) -> None:
         """Runs the handler in a task of its own."""
-        context = contextvars.copy_context()
-        context.run(INHERITED_DEADLINE.set, self._call.deadline)
         loop = asyncio.get_running_loop()
-        self.task = context.run(lambda: loop.create_task(self._run(), name=self._method.name))
+        self.task = loop.create_task(self._run(), name=self._method.name)
         # Not at the end of `_run`, which never begins if the call is over before.
         self.task.add_done_callback(lambda _: self._over(loop))
 
@@ -86,6 +90,15 @@ class RunningCall:
             self.items.end(gone)
         if self.task is not None:
             self.task.cancel()
+
+    def turned(self, refusal: Status | None) -> None:
+        """Lets the handler of a call run whose client was asked about, or says why not."""
+        if self._turn is None or self._turn.done():
+            return
+        if refusal is None:
+            self._turn.set_result(None)
+        else:
+            self._turn.set_exception(refusal)
 
     def add(self, body: Body) -> None:
         """Adds items that have come."""
@@ -116,6 +129,8 @@ class RunningCall:
         self._post(lambda: self._driver.session.fail(self._call, failure))
 
     async def _run(self) -> None:
+        # Of the task's own context, which those inherit that the handler starts.
+        INHERITED_DEADLINE.set(self._call.deadline)
         self._measure.calls += 1
         try:
             answer = await self._through_middleware()
@@ -138,7 +153,8 @@ class RunningCall:
             self._context._end("the handler has ended")
             if self._has_begun:
                 self._measure.running -= 1
-                self._measure.handler.add(time.monotonic() - self._began_at)
+                if self._began_at is not None:
+                    self._measure.handler.add(time.monotonic() - self._began_at)
 
     def _ended_how(self) -> str:
         has_expired = self._call.deadline is not None and time.monotonic() >= self._call.deadline
@@ -183,10 +199,17 @@ class RunningCall:
         tokens = self._server.tokens
         if tokens is None:
             return
-        identity = self._context.identity = await tokens.identify(self._context.metadata)
-        refusal = role_refusal(self._call.method, identity.roles) if identity and self._method.roles else None
+        identity = await tokens.identify(self._context.metadata, self._context.peer)
+        if identity is None:
+            return
+        self._context.identity = identity
+        refusal = role_refusal(self._call.method, identity.roles) if self._method.roles else None
         if refusal is not None:
             raise refusal
+        if self._call.is_claimed:
+            self._turn = asyncio.get_running_loop().create_future()
+            self._post(lambda: self._driver.session.take_turn(self._call))
+            await self._turn
 
     async def _through_middleware(self) -> Any:
         await self._identify()
@@ -204,9 +227,10 @@ class RunningCall:
         values = method.decode_parameters(body, self._max_body)
         self._call.body = Body(b"", [], [])
         self._has_begun = True
-        self._began_at = time.monotonic()
         self._measure.running += 1
-        self._measure.queue.add(self._began_at - self._call.received_at)
+        if self._measure.times_next():
+            self._began_at = time.monotonic()
+            self._measure.queue.add(self._began_at - self._call.received_at)
         if self.items is not None:
             values.append(_Items(self.items))
         answer = await self._answer(context, values)
@@ -252,6 +276,7 @@ class RunningCall:
     async def _send_all(self, items: AsyncIterable[Any]) -> None:
         """Sends what a handler yields, as its reader has room."""
         session, call = self._driver.session, self._call
+        gathered = Gathered(self._post, lambda *items: session.send_items(call, *items))
         assert self._method.answer is not None
         try:
             async for item in items:
@@ -259,7 +284,7 @@ class RunningCall:
                 body = self._encoded(item)
                 self.sending.add(len(body))
                 self._measure.answer_bytes += len(body)
-                self._post(lambda body=body: session.send_item(call, body))
+                gathered.add(body)
         finally:
             close = getattr(items, "aclose", None)
             if close is not None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ..io.curve import ServerCurve
+from ..io.curve import Clients, ServerCurve
 from ..measure import Measure
 from ..method import Method
 from ..session import peer as session
@@ -61,25 +61,27 @@ class Server:
         limits: ServerLimits | None = None,
         middleware: Sequence[ServerMiddleware] = (),
         curve: ServerCurve | None = None,
-        tokens: TokenCheck | None = None,
+        tokens: TokenCheck | Tokens | None = None,
         threads: int = DEFAULT_THREADS,
         reflection: bool = True,
         health: bool | HealthReporter = True,
         stats: bool = True,
         introspection_roles: Sequence[str] = (),
+        deny_plaintext: bool = False,
     ) -> None:
         """`events` are what clients may subscribe to. `tokens` finds out who makes a call that brings a token.
 
         `threads` is the number of threads for `@blocking` methods. `reflection`, `health` and `stats` are services that
         the server has by itself; where anything needs an identity, the first and the last are for clients that are
-        known, or have one of `introspection_roles`.
+        known, or have one of `introspection_roles`. With `deny_plaintext`, the server does not start without `curve` at
+        an endpoint that other machines can reach; otherwise it warns of that in its log.
         Raises `ValueError` for methods with roles where the server can't know its clients.
         """
         self.limits = limits or ServerLimits()
         self.middleware = tuple(middleware)
         self._bind = (bind,) if isinstance(bind, str) else tuple(bind)
-        self.curve = curve
-        self.tokens = None if tokens is None else Tokens(tokens)
+        self.curve, self.deny_plaintext = curve, deny_plaintext
+        self.tokens = tokens if tokens is None or isinstance(tokens, Tokens) else Tokens(tokens)
         from ..builtin.own import Own, own_services  # which are services themselves
 
         services = (*services, *events)
@@ -139,7 +141,8 @@ class Server:
             for service, method in self._handlers
         }
         self._bridge = bridge()
-        driver = ServerDriver(self.limits, methods, self.curve, self._event)
+        denies = self.deny_plaintext
+        driver = ServerDriver(self.limits, methods, self.curve, self._event, denies_plaintext=denies)
         if self.tokens is not None:
             driver.session.take_tokens()
         try:
@@ -157,11 +160,12 @@ class Server:
         self._endpoints.append(bound)
         return bound
 
-    def set_clients(self, clients: Mapping[str, Sequence[str]]) -> None:
+    def set_clients(self, clients: Clients) -> None:
         """Lets in these clients from now on, by their public keys, with these roles, in place of those of `curve`.
 
         Calls in flight of a client that is taken out end as unauthenticated, and further ones are refused; those of one
-        that has lost a role end as unavailable, and may be made again. Raises `ValueError` for a server without keys.
+        that has lost a role, or has another name, end as unavailable, and may be made again. Raises `ValueError` for a
+        server without keys.
         """
         if self.curve is None:
             raise ValueError("a server without `curve` does not know its clients")
@@ -239,6 +243,8 @@ class Server:
             found.add(event.body)
         elif isinstance(event, session.ItemsComplete):
             found.complete()
+        elif isinstance(event, session.Turned):
+            found.turned(event.refusal)
         else:
             found.sending.made_room(event.size)
 
@@ -260,7 +266,7 @@ class Server:
         driver = self._driver
         if driver is not None and self.limits.max_running is not None and not call.method.is_own:
             with contextlib.suppress(RuntimeError):
-                driver.post(driver.session.handler_ended)
+                driver.post(lambda: driver.session.handler_ended(call))
 
 
 def _handlers(services: Sequence[Service]) -> list[tuple[Service, Method[Any]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -17,6 +18,8 @@ from ..status import Outcome, Status
 T = TypeVar("T")
 MAX_UNSENT = 256 * 1024
 """Bytes of items that a sender may have waiting for credit before it waits itself."""
+_TURN = 0.002
+"""Seconds for which a sender that never waits keeps the event loop from others."""
 
 
 class ItemQueue(Generic[T]):
@@ -87,6 +90,7 @@ class Sending:
         self._unsent = 0
         self._error: Exception | None = None
         self._waiters: list[asyncio.Future[None]] = []
+        self._turn_ends = 0.0
 
     def add(self, size: int) -> None:
         """Counts an item."""
@@ -109,8 +113,13 @@ class Sending:
             raise self._error
 
     async def room(self) -> None:
-        """Waits until there is room for an item."""
+        """Waits until there is room for an item, and lets others have their turns."""
         self.check()
+        if time.monotonic() >= self._turn_ends:
+            if self._turn_ends:
+                await asyncio.sleep(0)
+                self.check()
+            self._turn_ends = time.monotonic() + _TURN
         while self._unsent >= MAX_UNSENT:
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..aio.server import ServedAs, Service
-from ..context import Context
 from ..method import Method
 from ..values import Duration
 from .board import Board, of_method
@@ -38,7 +37,7 @@ def own_services(server: Server, settings: Own, services: Sequence[Service]) -> 
     guard = Guard(
         is_open=server.tokens is None and not any(method.roles for method in methods),
         roles=settings.roles,
-        roles_of=lambda context: _roles(server, context),
+        roles_of=lambda context: None if context.identity is None else context.identity.roles,
     )
     own: list[Service] = []
     if settings.health:
@@ -60,14 +59,6 @@ def _methods(service: Service) -> Sequence[Method[Any]]:
 
 def _name(service: Service) -> str:
     return service.__zsvc_methods__[0].name.rpartition("/")[0]
-
-
-def _roles(server: Server, context: Context) -> Sequence[str] | None:
-    """Returns the roles of a caller that the server knows."""
-    if context.identity is not None:
-        return context.identity.roles
-    curve = server.curve
-    return None if curve is None or context.key is None else curve.roles_of(context.key)
 
 
 def _snapshot(server: Server, began: float) -> Snapshot:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..io.curve import ClientCurve
@@ -47,6 +47,8 @@ class Connection:
         self._reactor, self._user, self._limits, self._curve = reactor, user, limits, curve
         self._tries = 0
         self._timer: Timer | None = None
+        self._timer_at = 0.0
+        self._is_pump_due = False
         self._going_away_since: float | None = None
         self._is_closed = False
         self._dealer = self._connect()
@@ -72,6 +74,17 @@ class Connection:
         session.is_going_away = False
         self._going_away_since = None
         return True
+
+    def pump_late(self) -> None:
+        """Does what `pump` does, once for all that callers have asked for meanwhile: so calls share messages."""
+        if not self._is_pump_due:
+            self._is_pump_due = True
+            self._reactor.call_late(self._pump_late)
+
+    def _pump_late(self) -> None:
+        self._is_pump_due = False
+        self.pump()
+        self._user.on_change()
 
     def pump(self) -> None:
         """Tells what has happened, and sends what is to be sent."""
@@ -127,10 +140,11 @@ class Connection:
             longest = min(_FIRST_PAUSE * 2**self._tries, _LONGEST_PAUSE)
             self._tries = min(self._tries + 1, 10)
             pause = longest * random.uniform(0.75, 1.0)
-            self._timer = self._reactor.call_at(time.monotonic() + pause, self._connect_again)
+            self._set(time.monotonic() + pause, self._connect_again)
         self._user.on_change()
 
     def _connect_again(self) -> None:
+        self._timer = None
         if not self._is_closed:
             self._connect()
 
@@ -140,14 +154,19 @@ class Connection:
             self._user.on_event(event)
 
     def _set_timer(self, session: ClientSession) -> None:
+        when = session.next_timeout()
+        # One that comes too soon does no harm, and most never have to come: each call has a deadline.
+        if when is None or (self._timer is not None and self._timer_at <= when):
+            return
+        self._set(when, self._timeout)
+
+    def _set(self, when: float, run: Callable[[], None]) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        when = session.next_timeout()
-        if when is not None:
-            self._timer = self._reactor.call_at(when, self._timeout)
+        self._timer, self._timer_at = self._reactor.call_at(when, run), when
 
     def _timeout(self) -> None:
+        self._timer = None
         if self.session is not None:
             self.session.handle_timeout(time.monotonic())
             self.pump()

@@ -135,10 +135,12 @@ class Core:
             self._give_up(replaced)
             text = "a later call has replaced this one"
             self._fail(replaced, Status(Code.CANCELLED, text, outcome=outcome, cause=Cause.OVERLAP))
-        if not pending.is_over:
+        if pending.is_over:
+            return
+        if self._overlaps.holds_back(pending):
             self._watch_deadline(pending)
-            if not self._overlaps.holds_back(pending):
-                self._make(pending)
+        else:
+            self._make(pending)
 
     def cancel(self, pending: PendingCall) -> None:
         """Gives a call up that is not waited for any longer."""
@@ -147,26 +149,26 @@ class Core:
         self._give_up(pending)
         self._over(pending)
 
-    def send_item(self, pending: PendingCall, item: Body) -> None:
-        """Adds an item to the stream of a call."""
+    def send_items(self, pending: PendingCall, *items: Body) -> None:
+        """Adds items to the stream of a call."""
         if pending.call is None:
-            pending.early.append(item)
+            pending.early += items
         elif pending.connection is not None and pending.connection.session is not None:
-            pending.connection.session.send_item(pending.call, item)
-            pending.connection.pump()
+            pending.connection.session.send_items(pending.call, *items)
+            pending.connection.pump_late()
 
     def finish(self, pending: PendingCall) -> None:
         """Ends the stream of a call."""
         pending.is_finished = True
         if pending.call is not None and pending.connection is not None and pending.connection.session is not None:
             pending.connection.session.finish(pending.call)
-            pending.connection.pump()
+            pending.connection.pump_late()
 
     def consumed(self, pending: PendingCall, size: int) -> None:
         """Tells that bytes of items were read."""
         if pending.call is not None and pending.connection is not None and pending.connection.session is not None:
             pending.connection.session.consumed(pending.call, size)
-            pending.connection.pump()
+            pending.connection.pump_late()
 
     def when_ready(self, run: Callable[[], None]) -> None:
         """Calls a function once a connection is up."""
@@ -213,8 +215,9 @@ class Core:
     # ---- inside
 
     def _watch_deadline(self, pending: PendingCall) -> None:
+        """Ends a call at its deadline that waits: once a connection has it, its session does."""
         deadline = pending.spec.deadline
-        if deadline is not None:
+        if deadline is not None and pending.timer is None:
             pending.timer = self._reactor.call_at(deadline, lambda: self._expired(pending))
 
     def _expired(self, pending: PendingCall) -> None:
@@ -232,6 +235,7 @@ class Core:
             return
         # Those that have waited longer come first.
         if self._waiting or not self._try(pending):
+            self._watch_deadline(pending)
             self._waiting.append(pending)
             self.on_change()
 
@@ -247,19 +251,19 @@ class Core:
             return True
         pending.connection = connection
         pending.call = connection.session.start(pending.spec, pending, now)
-        for item in pending.early:
-            connection.session.send_item(pending.call, item)
-        pending.early.clear()
+        if pending.early:
+            connection.session.send_items(pending.call, *pending.early)
+            pending.early.clear()
         if pending.is_finished:
             connection.session.finish(pending.call)
-        connection.pump()
+        connection.pump_late()
         return True
 
     def _give_up(self, pending: PendingCall) -> None:
         call, connection = pending.call, pending.connection
         if call is not None and connection is not None and connection.session is not None:
             connection.session.cancel(call)
-            connection.pump()
+            connection.pump_late()
 
     def _failed(self, pending: PendingCall, failure: Failure) -> None:
         now = time.monotonic()

@@ -37,7 +37,7 @@ def read_int(reader: Reader) -> int | None:
     size = _UNSIGNED.get(head)
     if size is not None:
         reader.pos = pos + 1
-        return reader.uint(size)
+        return reader.byte() if size == 1 else reader.uint(size)
     size = _SIGNED.get(head)
     if size is not None:
         reader.pos = pos + 1
@@ -66,10 +66,11 @@ def read_str(reader: Reader) -> str | None:
 def read_bin_header(reader: Reader) -> int | None:
     """Takes the header of bytes, if they come next, and returns their length."""
     pos = reader.pos
-    if pos < reader.end and reader.data[pos] in _BINS:
-        reader.pos = pos + 1
-        return reader.uint(_BINS[reader.data[pos]])
-    return None
+    size = _BINS.get(reader.data[pos]) if pos < reader.end else None
+    if size is None:
+        return None
+    reader.pos = pos + 1
+    return reader.byte() if size == 1 else reader.uint(size)
 
 
 def read_ext(reader: Reader) -> tuple[int, bytes] | None:

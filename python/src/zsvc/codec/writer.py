@@ -47,6 +47,8 @@ class Body:
 
     def __len__(self) -> int:
         """Returns the length with the attachments."""
+        if not self.attachments:
+            return len(self.data)
         return len(self.data) + sum(map(len, self.attachments))
 
     def joined(self) -> bytes:

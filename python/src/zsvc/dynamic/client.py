@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from typing_extensions import Self
+from typing_extensions import Never, Self
 
 from ..blocking import BlockingCall, BlockingClient, BlockingDuplex
 from ..method import Method
@@ -110,6 +110,11 @@ class RemotePackage:
         if name.startswith("__"):
             raise AttributeError(name)
         return _below(self._remote, f"{self._path}.{name}")
+
+    def __call__(self, *_: object, **__: object) -> Never:
+        """Raises `TypeError`: a package is no method."""
+        names = ", ".join(self._names())
+        raise TypeError(f"`{self._path}` is a part of the name of {names}, whose methods can be called")
 
     def _names(self) -> list[str]:
         return [name for name in self._remote.services if name.startswith(self._path + ".")]

@@ -148,6 +148,10 @@ class EventType:
             make_answer=lambda: DeliveryForm(form),
             roles=self.roles,
         )
+        self.publish: Method[None] = Method(
+            f"{form.name}/publish", Kind.UNARY, "_publish", lambda: [Field(1, "event", form)]
+        )
+        """What a client publishes it by, at a router."""
 
     @property
     def keys(self) -> tuple[Field, ...]:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import zmq
 import zmq.auth
 import zmq.utils.z85
 
+from ..identity import Identity
+
+_BATCH = 64
 _ZAP_ENDPOINT = "inproc://zeromq.zap.01"
+
+
+Clients: TypeAlias = "Mapping[str, Sequence[str] | Identity]"
+"""Clients by their public keys."""
 
 
 def _pair_of(path: str) -> tuple[str, str]:
@@ -52,11 +59,12 @@ class ServerCurve:
 
     public_key: str
     secret_key: str = field(repr=False)
-    clients: Mapping[str, Sequence[str]] | None = None
-    """The roles of each client by its public key. `None` lets in any client, without roles."""
+    clients: Clients | None = None
+    """Those that are let in, by their public keys: with their roles, or as an `Identity` with a name besides. `None`
+    lets in any client, without roles."""
 
     @classmethod
-    def from_file(cls, own_secret: str, clients: Mapping[str, Sequence[str]] | None = None) -> ServerCurve:
+    def from_file(cls, own_secret: str, clients: Clients | None = None) -> ServerCurve:
         """Reads a certificate as `zsvc keygen` writes it: the file that ends in `.key_secret`."""
         return cls(*_pair_of(own_secret), clients)
 
@@ -66,9 +74,17 @@ class ServerCurve:
         socket.curve_publickey = self.public_key.encode()
         socket.curve_secretkey = self.secret_key.encode()
 
+    def identity_of(self, key: str | None) -> Identity | None:
+        """Returns who a client is, by its key; `None` for one that is not known. Its name is the key if it has none."""
+        if self.clients is None or key is None or key not in self.clients:
+            return None
+        client = self.clients[key]
+        return client if isinstance(client, Identity) else Identity(key, client)
+
     def roles_of(self, key: str) -> Sequence[str] | None:
         """Returns the roles of a client; `None` for one that is not known."""
-        return None if self.clients is None else self.clients.get(key)
+        identity = self.identity_of(key)
+        return None if identity is None else identity.roles
 
 
 class Gatekeeper:
@@ -81,8 +97,8 @@ class Gatekeeper:
         self.curve = curve
 
     def ready(self, _: int) -> None:
-        """Answers all questions that have come."""
-        while True:
+        """Answers the questions that have come, some at a time: other sockets have their turns."""
+        for _ in range(_BATCH):
             try:
                 frames = self.socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:

@@ -14,6 +14,7 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from .curve import ClientCurve
+from .frames import MessageReader, send
 from .reactor import LONGEST_READING, Reactor
 
 CONNECT_TIMEOUT = 10.0
@@ -53,6 +54,7 @@ class Dealer:
     ) -> None:
         self._reactor, self._user = reactor, user
         self._socket = reactor.context.socket(zmq.DEALER)
+        self._reader = MessageReader(self._socket)
         self._is_up = False
         self._waits_for_room = False
         options = {
@@ -88,7 +90,7 @@ class Dealer:
         if not self._is_up or self._is_closed:
             return False
         try:
-            self._socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+            send(self._socket, frames)
         except zmq.Again:
             if not self._waits_for_room:
                 self._waits_for_room = True
@@ -125,10 +127,9 @@ class Dealer:
         for _ in range(_BATCH):
             if self._is_closed:
                 return False
-            try:
-                frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.ZMQError:
-                return False
+            frames = self._reader.next(until)
+            if frames is None:
+                return self._reader.is_within
             self._user.on_message([frame.buffer for frame in frames])
             if time.monotonic() >= until:
                 break

@@ -43,6 +43,7 @@ class Reactor:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._pid = os.getpid()
         self._soon: deque[Callable[[], None]] = deque()
+        self._late: deque[Callable[[], None]] = deque()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -70,6 +71,10 @@ class Reactor:
             self._is_awake = True
             with contextlib.suppress(BlockingIOError, OSError):
                 os.write(self._wake_write, b"\0")
+
+    def call_late(self, run: Callable[[], None]) -> None:
+        """Calls a function once all have run that other threads have asked for by now: one for many of them."""
+        self._late.append(run)
 
     def call_at(self, when: float, run: Callable[[], None]) -> Timer:
         """Calls a function at a time of `time.monotonic`."""
@@ -119,6 +124,8 @@ class Reactor:
     def _run_soon(self) -> None:
         for _ in range(len(self._soon)):
             self._guarded(self._soon.popleft())
+        while self._late:
+            self._guarded(self._late.popleft())
 
     def _run_timers(self) -> None:
         now = time.monotonic()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import ipaddress
+import logging
 import os
 import random
 import threading
@@ -15,15 +17,32 @@ from typing import Any, Literal
 import zmq
 
 from .curve import Gatekeeper, ServerCurve
+from .frames import MessageReader, send
 from .reactor import LONGEST_READING, Reactor
 
+_LOG = logging.getLogger("zsvc")
 _BATCH = 256
+_HANDSHAKE = 10_000
+"""Milliseconds that a handshake may take."""
 _SEEDING = threading.Lock()
 
 
 def announces_id(route: memoryview) -> bool:
     """Reports whether a peer announces a routing id: libzmq's own are of five bytes, the first of which is 0."""
     return len(route) != 5 or route[0] != 0
+
+
+def is_reached_by_others(bound: str) -> bool:
+    """Reports whether other machines can reach an endpoint that is bound."""
+    if not bound.startswith("tcp://"):
+        return False
+    host = bound[6:].rpartition(":")[0].strip("[]").partition("%")[0]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    mapped = getattr(address, "ipv4_mapped", None)
+    return not (mapped or address).is_loopback
 
 
 def _seed() -> None:
@@ -39,8 +58,11 @@ def _seed() -> None:
 class Router:
     """A ROUTER socket, and who may connect to it."""
 
-    def __init__(self, reactor: Reactor, max_frame: int, curve: ServerCurve | None) -> None:
+    def __init__(
+        self, reactor: Reactor, max_frame: int, curve: ServerCurve | None, *, denies_plaintext: bool = False
+    ) -> None:
         self._reactor = reactor
+        self._denies_plaintext, self._has_warned = denies_plaintext, False
         self._gatekeeper: Gatekeeper | None = None
         if curve is not None:
             self._gatekeeper = Gatekeeper(reactor.context, curve)
@@ -58,7 +80,7 @@ class Router:
             # Slow, and with a timeout shorter than the interval: libzmq passes over other timers at each answer.
             zmq.HEARTBEAT_IVL: 30_000,
             zmq.HEARTBEAT_TIMEOUT: 10_000,
-            zmq.HANDSHAKE_IVL: 10_000,
+            zmq.HANDSHAKE_IVL: _HANDSHAKE,
             zmq.BACKLOG: 4_096,
         }
         for option, value in options.items():
@@ -83,19 +105,40 @@ class Router:
             self._socket.bind(endpoint)
         except zmq.ZMQError as error:
             raise OSError(error.errno, f"`{endpoint}` can't be bound: {str(error).lower()}") from None
-        return str(self._socket.getsockopt_string(zmq.LAST_ENDPOINT))
+        bound = str(self._socket.getsockopt_string(zmq.LAST_ENDPOINT))
+        if self._gatekeeper is None and is_reached_by_others(bound):
+            self._bound_in_the_clear(endpoint, bound)
+        return bound
+
+    def _bound_in_the_clear(self, endpoint: str, bound: str) -> None:
+        """Warns of an endpoint without keys that other machines can reach, or takes it back. Raises `OSError`."""
+        if self._denies_plaintext:
+            self._socket.unbind(bound)
+            text = f"can't bind `{endpoint}`: other machines can reach `{bound}`, and without keys they could read and"
+            hint = "give the server `curve`, bind a loopback address or `ipc`, or leave out `deny_plaintext`"
+            raise OSError(errno.EACCES, f"{text} change what is sent: {hint}")
+        if not self._has_warned:
+            self._has_warned = True
+            _LOG.warning(
+                "listening without encryption at `%s`, where other machines can connect: they can call, and read and "
+                "change what is sent; give the server `curve`, or bind a loopback address or `ipc`",
+                bound,
+            )
 
     def start(self, message: Callable[[Sequence[memoryview], str | None], None], turn: Callable[[], None]) -> None:
         """Begins to read. `message` gets each message and its sender's public key, `turn` is called after several."""
 
+        reader = MessageReader(self._socket)
+
         def ready(_: int) -> None:
             until = time.monotonic() + LONGEST_READING
             for _ in range(_BATCH):
-                try:
-                    frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
-                except zmq.ZMQError:
+                frames = reader.next(until)
+                if frames is None:
                     break
-                message([frame.buffer for frame in frames], self._key_of(frames[-1]))
+                key = self._key_of(frames[-1])
+                if key is not None or self._gatekeeper is None:
+                    message([frame.buffer for frame in frames], key)
                 if time.monotonic() >= until:
                     break
             turn()
@@ -112,7 +155,7 @@ class Router:
     def send(self, frames: Sequence[Any]) -> Literal["sent", "full", "gone"]:
         """Sends a message to the client that the first frame names."""
         try:
-            self._socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+            send(self._socket, frames)
         except zmq.Again:
             return "full"
         except zmq.ZMQError:

@@ -70,11 +70,11 @@ class Admission:
             return _refused(Code.INVALID_ARGUMENT, text, Cause.NO_SUCH_METHOD)
         if self.bars_others and peer.key is not None and self.roles_of(peer.key) is None:
             return _refused(Code.UNAUTHENTICATED, "the client is not let in any more", Cause.FORBIDDEN)
-        if method.roles and not self._has_token(call):
+        if method.roles and not self.has_token(call):
             return role_refusal(method, None if peer.key is None else self.roles_of(peer.key))
         return None
 
-    def _has_token(self, call: Call) -> bool:
+    def has_token(self, call: Call) -> bool:
         """Reports whether a call says who makes it, which is looked at once it runs."""
         return self.takes_tokens and any(name.lower() == NAME_OF_TOKENS for name in call.metadata or ())
 

@@ -156,10 +156,11 @@ class ClientSession:
         self._events.append(Answered(call, None))
         return call
 
-    def send_item(self, call: ClientCall, item: Body) -> None:
-        """Adds an item to a call's stream. It is dropped if the call is over."""
+    def send_items(self, call: ClientCall, *items: Body) -> None:
+        """Adds items to a call's stream. They are dropped if the call is over."""
         if not call.is_over and call.outbound is not None:
-            call.outbound.push(item)
+            for item in items:
+                call.outbound.push(item)
             self._sending[call.id] = call
 
     def finish(self, call: ClientCall) -> None:

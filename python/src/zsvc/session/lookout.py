@@ -42,7 +42,7 @@ class Lookout:
     def _judge(self, peer: Peer, now: float) -> tuple[Silence | None, float]:
         """Returns what is to be done about a client, and when to look at it again, at the latest."""
         silent, third = now - peer.quiet_since, self._timeout / 3
-        if peer.blocked_since is not None:
+        if peer.link.blocked_since is not None:
             # It has not read the question.
             return None, now + third
         if peer.asked_at is not None:

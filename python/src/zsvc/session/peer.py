@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..codec.writer import Body
+from ..status import Status
 from ..wire.outbox import Frame, Outbox
 from ..wire.records import INITIAL_CREDIT, Call
 from .config import Kind, ServerLimits
 from .flow import Inbound, Outbound
+from .links import Link, Links
 
 Route: TypeAlias = "tuple[bytes, ...]"
 MAX_IDLE = 65_536
@@ -48,6 +50,10 @@ class ServerCall:
         self.outbound = Outbound(record.credit) if method.kind.answers_items else None
         self.is_over = False
         self.received_at = now
+        self.is_claimed = False
+        """Whether it takes its turn once it is known who makes it."""
+        self.has_turn = False
+        """Whether it is one of the handlers that run at the same time."""
         self.is_waiting = False
         """Whether it waits until fewer handlers run."""
         self.held: list[Event] = []
@@ -93,7 +99,15 @@ class RoomMade:
     size: int
 
 
-Event: TypeAlias = Started | Ended | ItemsArrived | ItemsComplete | RoomMade
+@dataclass(slots=True)
+class Turned:
+    """A call that has begun as a claimed one may go on, or may not."""
+
+    call: ServerCall
+    refusal: Status | None
+
+
+Event: TypeAlias = Started | Ended | ItemsArrived | ItemsComplete | RoomMade | Turned
 
 
 class Peer:
@@ -102,9 +116,9 @@ class Peer:
     __slots__ = (
         "accounted",
         "asked_at",
-        "blocked_since",
         "calls",
         "key",
+        "link",
         "one_way_calls",
         "outbox",
         "pings",
@@ -113,15 +127,14 @@ class Peer:
         "stalled",
     )
 
-    def __init__(self, route: Route, now: float, key: str | None) -> None:
-        self.route, self.key = route, key
+    def __init__(self, route: Route, link: Link, now: float, key: str | None) -> None:
+        self.route, self.link, self.key = route, link, key
         self.calls: dict[int, ServerCall] = {}
         self.outbox = Outbox()
         self.quiet_since = now
         self.asked_at: float | None = None
         self.pings = 0
         """Number of pings without a pong."""
-        self.blocked_since: float | None = None
         self.accounted = 0
         self.one_way_calls = 0
         self.stalled: dict[int, ServerCall] = {}
@@ -141,14 +154,18 @@ class Peer:
 class Peers:
     """All clients of a server, by their routes."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: ServerLimits) -> None:
+        self._max_waiting = limits.max_waiting
+        # Past twice, its streams end first, each with up to one message on top.
+        self._max_waiting_per_peer = 2 * limits.max_waiting_per_peer + limits.max_message_size
         self._by_route: dict[Route, Peer] = {}
         self._idle: OrderedDict[Route, Peer] = OrderedDict()
         """Those without calls; whoever has said something last is at the end."""
         self.with_calls: dict[Route, Peer] = {}
         self.one_way_calls: set[ServerCall] = set()
-        self._ready: OrderedDict[Route, Peer] = OrderedDict()
-        self._blocked: dict[Route, Peer] = {}
+        self.links = Links()
+        self._past: dict[Route, Peer] = {}
+        """Those for whom too much waits."""
         self.calls = 0
         """Number of calls in flight, with one-way calls."""
         self.waiting = 0
@@ -158,7 +175,7 @@ class Peers:
         """Returns the client with a route."""
         peer = self._by_route.get(route)
         if peer is None:
-            peer = self._by_route[route] = self._idle[route] = Peer(route, now, key)
+            peer = self._by_route[route] = self._idle[route] = Peer(route, self.links.join(route[0]), now, key)
             if len(self._idle) > MAX_IDLE:
                 # With what waits for it: one connection can have any number of routes, and need not read.
                 self.remove(next(iter(self._idle.values())))
@@ -175,7 +192,9 @@ class Peers:
 
     def remove(self, peer: Peer) -> None:
         """Forgets a client."""
-        for peers in (self._by_route, self._idle, self.with_calls, self._ready, self._blocked):
+        if self._by_route.pop(peer.route, None) is not None:
+            self.links.leave(peer)
+        for peers in (self._idle, self.with_calls, self._past):
             peers.pop(peer.route, None)
         peer.outbox.clear()
         self.waiting -= peer.accounted
@@ -211,48 +230,41 @@ class Peers:
         if peer.route not in self._by_route:
             peer.outbox.clear()
             return
-        self.waiting += peer.outbox.size - peer.accounted
-        peer.accounted = peer.outbox.size
-        if peer.outbox.peek() is None:
-            self._ready.pop(peer.route, None)
-        elif peer.route not in self._blocked:
-            self._ready[peer.route] = peer
+        size = peer.outbox.size
+        self.waiting += size - peer.accounted
+        peer.accounted = size
+        if size > self._max_waiting_per_peer:
+            self._past[peer.route] = peer
+        if size:
+            self.links.add(peer)
+        else:
+            self.links.clear(peer)
 
     def next_message(self) -> tuple[Peer, list[Frame]] | None:
         """Returns the next message, of the clients in turn."""
-        while self._ready:
-            route, peer = next(iter(self._ready.items()))
+        while (peer := self.links.next()) is not None:
             batch = peer.outbox.peek()
             if batch is not None:
-                self._ready.move_to_end(route)
                 return peer, batch.frames()
-            del self._ready[route]
+            self.links.clear(peer)
         return None
 
-    def block(self, peer: Peer) -> None:
-        """Sends nothing to a client until `unblock`."""
-        self._ready.pop(peer.route, None)
-        self._blocked[peer.route] = peer
-
     @property
-    def has_blocked(self) -> bool:
-        """Whether nothing is sent to some client."""
-        return bool(self._blocked)
+    def are_past_bounds(self) -> bool:
+        """Whether too much waits for one client, or for all together."""
+        return bool(self._past) or self.waiting > self._max_waiting
 
-    def unblock(self) -> list[Peer]:
-        """Sends to all clients again, and returns those to whom nothing was sent."""
-        peers = list(self._blocked.values())
-        self._blocked.clear()
-        for peer in peers:
-            self.account(peer)
-        return peers
-
-    def worst(self, limits: ServerLimits) -> Peer | None:
-        """Returns a client for whom too much waits."""
-        # Past twice, its streams end first, each with up to one message on top.
-        most = 2 * limits.max_waiting_per_peer + limits.max_message_size
-        if self.waiting <= min(limits.max_waiting, most):
-            return None
-        peer = max(self._by_route.values(), key=lambda peer: peer.outbox.size)
-        is_too_much = self.waiting > limits.max_waiting or peer.outbox.size > most
-        return peer if is_too_much else None
+    def past_bounds(self) -> list[Peer]:
+        """Returns the clients for which too much waits: for one of them, or for all of them together."""
+        found, self._past = list(self._past.values()), {}
+        found = [peer for peer in found if peer.outbox.size > self._max_waiting_per_peer]
+        if found or self.waiting <= self._max_waiting:
+            return found
+        # Until a quarter is free, so that those with the least are not looked for again and again.
+        left, enough = self.waiting, self._max_waiting // 4 * 3
+        for peer in sorted(self._by_route.values(), key=lambda peer: peer.outbox.size, reverse=True):
+            if left <= enough:
+                break
+            left -= peer.outbox.size
+            found.append(peer)
+        return found

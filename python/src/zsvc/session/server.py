@@ -32,13 +32,19 @@ from .peer import (
     RoomMade,
     ServerCall,
     Started,
+    Turned,
 )
 from .turns import Turns
 
 MAX_ROUTE_BYTES = 2_048
 MAX_ITEMS_WAITING = 1 << 20
 """Bytes that wait for one client, up to which items of streams are added."""
-_RETRY_BLOCKED = 0.005
+_MOST_GIVEN_UP = 1_000
+"""Clients of one connection that are given up at a time: others are not to wait for it."""
+_RELIEF = 0.005
+"""Seconds in which those who have too much waiting may still read it."""
+_LAST_WORD = 1_024
+"""Bytes that may stay unread for a client without calls, such as why it was given up."""
 _GOODBYE = 1.0
 _NO_BODY = Body(b"", [], [])
 _OF_SERVERS = (r.Reply, r.Error, r.GoingAway, r.ResponseMetadata)
@@ -51,7 +57,7 @@ class ServerSession:
     def __init__(self, limits: ServerLimits, methods: Mapping[str, Method]) -> None:
         self._limits = limits
         self._methods = methods
-        self._peers = Peers()
+        self._peers = Peers(limits)
         self._events: deque[Event] = deque()
         self._deadlines: Due[ServerCall] = Due(lambda call: call.is_over)
         self._life = random.SystemRandom().getrandbits(32)
@@ -116,6 +122,10 @@ class ServerSession:
             self.dropped["route"] += 1
             return
         peer = self._peers.of(route, now, key)
+        if peer.key != key:
+            # Another client has the route now: it must not go on with the calls of the one before.
+            self.gone(peer, now)
+            peer = self._peers.of(route, now, key)
         peer.heard(now)
         unknown_kinds = 0
         for record in message.records:
@@ -169,15 +179,26 @@ class ServerSession:
             call.peer.outbox.push(write.error(record))
         self._peers.account(call.peer)
 
-    def handler_ended(self) -> None:
+    def handler_ended(self, call: ServerCall) -> None:
         """Tells that a handler that was started has ended, whatever has become of its call."""
-        self._turns.ended()
+        self._turns.ended(call)
         self._take_turns()
 
-    def send_item(self, call: ServerCall, item: Body) -> None:
-        """Adds an item to the stream of a call. It is dropped if the call is over."""
+    def take_turn(self, call: ServerCall) -> None:
+        """Tells that it is known who makes a claimed call: now it may run, or wait until fewer do."""
+        if call.is_over:
+            return
+        text = self._turns.refusal(call.peer.route)
+        if text is not None:
+            self._events.append(Turned(call, overloaded(text)))
+        elif self._turns.begin(call):
+            self._events.append(Turned(call, None))
+
+    def send_items(self, call: ServerCall, *items: Body) -> None:
+        """Adds items to the stream of a call. They are dropped if the call is over."""
         if not call.is_over and call.outbound is not None:
-            call.outbound.push(item)
+            for item in items:
+                call.outbound.push(item)
             self._send_items(call)
 
     def finish(self, call: ServerCall) -> None:
@@ -210,7 +231,7 @@ class ServerSession:
     def sent(self, peer: Peer, now: float) -> None:
         """Takes the message that `poll_message` has returned."""
         peer.outbox.pop()
-        peer.blocked_since = None
+        peer.link.blocked_since = None
         self._peers.account(peer)
         if peer.stalled and peer.outbox.size < MAX_ITEMS_WAITING // 2:
             stalled, peer.stalled = peer.stalled, {}
@@ -219,10 +240,8 @@ class ServerSession:
                     self._send_items(call)
 
     def blocked(self, peer: Peer, now: float) -> None:
-        """Tells that a client has no room for a message. It is tried again later."""
-        if peer.blocked_since is None:
-            peer.blocked_since = now
-        self._peers.block(peer)
+        """Tells that the connection of a client has no room for a message. It is tried again later."""
+        self._peers.links.block(peer.link, now)
 
     def poll_event(self) -> Event | None:
         """Returns the next event."""
@@ -230,11 +249,11 @@ class ServerSession:
 
     def next_timeout(self, now: float) -> float | None:
         """Returns when `handle_timeout` is to be called."""
-        times = [self._deadlines.next(), self._grace_ends]
+        times = [self._deadlines.next(), self._grace_ends, self._peers.links.next_retry()]
         if not self.is_done(now):
             times.append(self._goodbye_ends)
-        if self._peers.has_blocked:
-            times.append(now + _RETRY_BLOCKED)
+        if self._peers.are_past_bounds:
+            times.append(now + _RELIEF)
         if self._peers.with_calls:
             times.append(self._lookout.next)
         return min((time for time in times if time is not None), default=None)
@@ -243,9 +262,7 @@ class ServerSession:
         """Ends calls whose deadline has passed, and asks silent clients for a sign of life."""
         while (call := self._deadlines.take(now)) is not None:
             self._end(call, Code.DEADLINE_EXCEEDED, "time is up", Cause.DEADLINE)
-        for peer in self._peers.unblock():
-            if peer.blocked_since is not None and now - peer.blocked_since >= self._limits.peer_timeout:
-                self._shed(peer, "the client has not read what it was sent for too long")
+        self._look_at_blocked(now)
         self._look_at_silent(now)
         if self._grace_ends is not None and now >= self._grace_ends:
             self._grace_ends = None
@@ -331,12 +348,18 @@ class ServerSession:
             amount = call.inbound.open()
             if amount:
                 peer.outbox.push(write.credit(call.id, amount))
-        if method.is_own or self._turns.begin(call):
+        call.is_claimed = self._is_claimed(record)
+        if method.is_own or call.is_claimed or self._turns.begin(call):
             self._events.append(Started(call))
+
+    def _is_claimed(self, record: r.Call) -> bool:
+        """Reports whether a call is to find out first who makes it: for that, it takes the place of no other."""
+        is_bounded = self._limits.max_running is not None and not self._methods[record.method or ""].is_own
+        return is_bounded and self._admission.has_token(record)
 
     def _no_turn(self, peer: Peer, record: r.Call) -> Status | None:
         """Returns why a call of a client can neither run nor wait."""
-        if self._methods[record.method or ""].is_own:
+        if self._methods[record.method or ""].is_own or self._is_claimed(record):
             return None
         text = self._turns.refusal(peer.route)
         return None if text is None else overloaded(text)
@@ -352,7 +375,7 @@ class ServerSession:
         """Begins calls that have waited, as far as fewer run now."""
         while (call := self._turns.next()) is not None:
             held, call.held = call.held, []
-            self._events.append(Started(call))
+            self._events.append(Turned(call, None) if call.is_claimed else Started(call))
             self._events.extend(held)
 
     def _of_call(self, call: ServerCall, record: r.Record) -> None:
@@ -439,6 +462,17 @@ class ServerSession:
         peer.asked_at = now
         peer.outbox.push(write.plain(r.PING, 0))
 
+    def _look_at_blocked(self, now: float) -> None:
+        """Tries connections without room again, and gives up clients of those that had none for too long."""
+        for link in self._peers.links.retry(now):
+            if link.blocked_since is None or now - link.blocked_since < self._limits.peer_timeout:
+                continue
+            for peer in link.some(_MOST_GIVEN_UP):
+                if peer.calls or peer.outbox.size > _LAST_WORD:
+                    self._shed(peer, "the client has not read what it was sent for too long")
+        for peer in self._peers.past_bounds():
+            self._shed(peer, "the client does not read what it is sent")
+
     def _look_at_silent(self, now: float) -> None:
         for peer, silence in self._lookout.look(self._peers.with_calls.values(), now):
             if silence is Silence.ASK:
@@ -446,9 +480,6 @@ class ServerSession:
                 self._peers.account(peer)
             else:
                 self._shed(peer, "the client has given no sign of life for too long", ends_calls=True)
-        worst = self._peers.worst(self._limits)
-        if worst is not None:
-            self._shed(worst, "the client does not read what it is sent")
 
     def _shed(self, peer: Peer, text: str, *, ends_calls: bool = False) -> None:
         """Ends the calls of a client. One that does not read loses what was kept, and is told once it reads again."""
@@ -460,6 +491,5 @@ class ServerSession:
                 self._refuse(peer, call.id, Code.UNAVAILABLE, text, Cause.CLIENT_LOST)
         if not ends_calls:
             peer.outbox.clear()
-            peer.blocked_since = None
             self._refuse(peer, 0, Code.UNAVAILABLE, text, Cause.CLIENT_LOST)
         self._peers.account(peer)

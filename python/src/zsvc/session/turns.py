@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 
 from .config import ServerLimits
 from .peer import Route, ServerCall
@@ -15,7 +15,8 @@ class Turns:
         self._most, self._room = limits.max_running, limits.max_queued
         self._running = 0
         self._waiting = 0
-        self._by_client: OrderedDict[Route, deque[ServerCall]] = OrderedDict()
+        self._by_client: OrderedDict[Route, OrderedDict[ServerCall, None]] = OrderedDict()
+        """In their order, and found at once: a client may cancel any number of them."""
 
     def refusal(self, route: Route) -> str | None:
         """Returns why another call of a client can neither run nor wait."""
@@ -33,11 +34,11 @@ class Turns:
         if self._most is None:
             return True
         if self._running < self._most:
-            self._running += 1
+            self._run(call)
             return True
         call.is_waiting = True
         self._waiting += 1
-        self._by_client.setdefault(call.peer.route, deque()).append(call)
+        self._by_client.setdefault(call.peer.route, OrderedDict())[call] = None
         return False
 
     def left(self, call: ServerCall) -> None:
@@ -46,22 +47,27 @@ class Turns:
             call.is_waiting = False
             self._waiting -= 1
             calls = self._by_client[call.peer.route]
-            calls.remove(call)
+            del calls[call]
             if not calls:
                 del self._by_client[call.peer.route]
 
-    def ended(self) -> None:
-        """Tells that a handler has ended."""
-        self._running -= 1
+    def _run(self, call: ServerCall) -> None:
+        call.has_turn = True
+        self._running += 1
+
+    def ended(self, call: ServerCall) -> None:
+        """Tells that the handler of a call has ended."""
+        self._running -= call.has_turn
+        call.has_turn = False
 
     def next(self) -> ServerCall | None:
         """Returns the call whose turn it is, if there is one that may run now."""
         if not self._by_client or self._most is None or self._running >= self._most:
             return None
         route, calls = next(iter(self._by_client.items()))
-        call = calls[0]
+        call = next(iter(calls))
         self.left(call)
         if route in self._by_client:
             self._by_client.move_to_end(route)
-        self._running += 1
+        self._run(call)
         return call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -39,8 +40,10 @@ def read_message(frames: Sequence[memoryview], *, min_route: int, max_size: int 
     """
     *before, last = frames
     if len(frames) > r.MAX_FRAMES:
+        # As hundreds of attachments, so that its sender is told where it has not made up the route.
         error = Malformed(f"a message of {len(frames)} frames", Code.RESOURCE_EXHAUSTED, Cause.TOO_LARGE)
-        return Message(_route(before[: r.MAX_FRAMES]), [], error)
+        route = len(before) - _declared(last, before[min_route:])
+        return Message(_route(before[: min(route, r.MAX_FRAMES)]), [], error)
     batch = bytes(last)
     if not batch or batch[0] != r.VERSION:
         version = f"version {batch[0]}" if batch else "no version"
@@ -64,6 +67,15 @@ def read_message(frames: Sequence[memoryview], *, min_route: int, max_size: int 
         found = [record for record in found if _has_limit(record)]
         wrong = None if found else _too_large(size, max_size)
     return Message(_route(before[: len(before) - reader.attached]), found, wrong)
+
+
+def _declared(batch: memoryview, before: Sequence[memoryview]) -> int:
+    """Returns how many frames before a batch its first record declares as attachments, of which it has too many."""
+    reader = BatchReader(bytes(batch), before)
+    with contextlib.suppress(Malformed, DecodeError):
+        if batch[:1] == bytes((r.VERSION,)):
+            reader.next()
+    return reader.attached
 
 
 def _has_limit(record: r.Record) -> bool:

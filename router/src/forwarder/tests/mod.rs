@@ -10,4 +10,5 @@ mod queue;
 mod realms;
 mod relay;
 mod shards;
+mod slow_start;
 mod world;

@@ -172,3 +172,27 @@ fn all_callers_together_have_a_bounded_number_of_bytes_of_events_under_way() {
     world.says("late", &[publish(9, 1)]);
     assert_eq!(world.told("late"), [TOO_MUCH]);
 }
+
+#[test]
+fn calls_of_the_router_itself_take_no_place_of_a_worker() {
+    let mut world = World::with(crate::forwarder::Limits::default());
+    world.caller("c");
+    world.worker("w", 1, 0);
+    world.caller("o");
+    let (own, worker) = (world.caller_key("o"), world.worker_key("w"));
+    world.forwarder.bind_caller(own, worker);
+    world.says("o", &[call(1, "own"), call(2, "another")]);
+    assert_eq!(world.told("w").len(), 2);
+    assert!(world.forwarder.is_worker_idle(worker), "it may go");
+    assert_eq!(world.forwarder.workers(world.now).next().map(|worker| worker.in_flight), Some(0));
+    world.says("c", &[call(1, "x"), call(2, "y")]);
+    assert_eq!((world.told("w"), world.forwarder.queued()), (vec!["call #3 x".to_owned()], 1));
+    world.says("w", &[reply(world.id(1), ""), reply(world.id(3), "")]);
+    assert_eq!(world.told("w"), ["call #4 y"]);
+    // What was not sent goes with its worker, and is not counted any more.
+    world.says("o", &[call(3, "unsent")]);
+    world.down("w");
+    world.up("w");
+    world.says("c", &[call(3, "z"), call(4, "z")]);
+    assert_eq!((world.told("w").len(), world.forwarder.queued()), (1, 1));
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use zsvc_proto::status::Status;
 
-use super::world::{World, call_of, error, one_way, reply};
+use super::world::{World, call_of, call_with_places, cancel, error, one_way, reply};
 use crate::forwarder::{Limits, ShardKey};
 
 const WORKERS: [&str; 4] = ["a", "b", "d", "e"];
@@ -202,4 +202,149 @@ fn a_key_that_can_not_be_read_is_refused_and_not_sent() {
     // Of a method without a key, a body is not looked at.
     world.says("c", &[call_of(1, "p.S/else", &[0xc1])]);
     assert!(told(&mut world).1.starts_with("call"));
+}
+
+#[test]
+fn workers_of_one_name_share_its_keys() {
+    let mut world = keyed(10);
+    for worker in WORKERS {
+        world.leaves(worker);
+    }
+    for worker in WORKERS {
+        world.worker_called(worker, "tape", "", (10, 0));
+        world.up(worker);
+    }
+    let before = owners(&mut world);
+    for worker in WORKERS {
+        let share = before.values().filter(|owner| **owner == worker).count();
+        assert!(share > usize::from(KEYS) / 8, "{worker} has {share}");
+    }
+    // One goes, and another of the name comes, which has what the first had.
+    world.leaves("b");
+    let without = owners(&mut world);
+    assert!(before.iter().all(|(key, owner)| *owner == "b" || without[key] == *owner));
+    world.worker_called("b", "tape", "", (10, 0));
+    world.up("b");
+    assert_eq!(owners(&mut world), before);
+    // The last one of the name has the keys that it would have had as the first.
+    for worker in ["a", "b", "d"] {
+        world.leaves(worker);
+    }
+    let mut anew = keyed(10);
+    WORKERS.into_iter().for_each(|worker| anew.leaves(worker));
+    anew.worker_called("e", "tape", "", (10, 0));
+    anew.up("e");
+    for world in [&mut world, &mut anew] {
+        world.worker("a", 10, 0);
+    }
+    assert_eq!(owners(&mut world), owners(&mut anew));
+}
+
+#[test]
+fn calls_that_wait_go_to_a_worker_that_comes_and_has_their_key() {
+    let mut world = keyed(1);
+    let before = owners(&mut world);
+    let of_b: Vec<_> =
+        before.iter().filter(|(_, owner)| **owner == "b").map(|(key, _)| *key).take(1).collect();
+    world.down("b");
+    let heir = worker_of(&mut world, "p.S/m", &parameters(of_b[0]));
+    // It is full, with a call that never ends.
+    world.says("c", &[call_of(1, "p.S/m", &parameters(of_b[0])), call_of(2, "p.S/m", &parameters(of_b[0]))]);
+    assert_eq!((world.told(heir).len(), world.forwarder.queued()), (1, 1));
+    world.up("b");
+    assert_eq!((world.told("b").len(), world.forwarder.queued()), (1, 0));
+    // The same where it was drained, and is resumed.
+    let now = world.now;
+    world.says("c", &[call_of(3, "p.S/m", &parameters(of_b[0]))]);
+    world.forwarder.drain_worker(world.worker_key("b"), true, now);
+    assert_eq!(world.forwarder.queued(), 1);
+    world.says("b", &[reply(world.id(usize::from(KEYS) + 3), "")]);
+    world.forwarder.drain_worker(world.worker_key("b"), false, now);
+    assert_eq!((world.told("b").len(), world.forwarder.queued()), (1, 0));
+}
+
+#[test]
+fn a_worker_that_hangs_leaves_half_of_the_queue_to_others() {
+    let limits = Limits { max_queued: 20, ..Limits::default() };
+    let mut world = World::with(limits);
+    world.forwarder.set_shards([key("p.S/n", 1, "key")]);
+    for worker in ["a", "b"] {
+        world.worker(worker, 1, 0);
+    }
+    let callers = ["c", "d", "e", "f", "g", "h"];
+    callers.into_iter().for_each(|caller| world.caller(caller));
+    let key_of = |world: &mut World, worker: &str| {
+        (0..100)
+            .find(|key| {
+                world.says("c", &[call_of(1, "p.S/n", &[0x91, *key])]);
+                let told = [world.told("a"), world.told("b")];
+                let is_its = told[usize::from(worker == "b")].len() == 1;
+                world.says("c", &[cancel(1)]);
+                (world.told("a"), world.told("b"), world.told("c"));
+                is_its
+            })
+            .expect("each has some")
+    };
+    let (hung, other) = (key_of(&mut world, "a"), key_of(&mut world, "b"));
+    for caller in callers {
+        world.says(caller, &(1..=4).map(|id| call_of(id, "p.S/n", &[0x91, hung])).collect::<Vec<_>>());
+    }
+    assert_eq!(world.forwarder.queued(), 10);
+    let told: Vec<_> = callers.iter().flat_map(|caller| world.told(caller)).collect();
+    assert_eq!(told.len(), 24 - 1 - 10);
+    assert!(told.iter().all(|line| line.ends_with("ResourceExhausted NotSent Overloaded")), "{told:?}");
+    // One runs, and the others wait.
+    world.says("h", &(11..=13).map(|id| call_of(id, "p.S/n", &[0x91, other])).collect::<Vec<_>>());
+    assert_eq!((world.told("b").len(), world.forwarder.queued(), world.told("h").len()), (1, 12, 0));
+    // Once those have ended, there is room for others of its key.
+    for caller in callers {
+        world.says(caller, &(1..=4).map(cancel).collect::<Vec<_>>());
+    }
+    world.says("c", &(1..=4).map(|id| call_of(id, "p.S/n", &[0x91, hung])).collect::<Vec<_>>());
+    assert_eq!(world.told("c"), Vec::<String>::new());
+}
+
+/// A one-way call that was taken is not dropped because its method has a key by now.
+#[test]
+fn a_one_way_call_whose_key_can_not_be_read_after_a_reload_goes_to_any_worker() {
+    let mut world = keyed(10);
+    world.forwarder.set_shards([]);
+    world.says("c", &[one_way(b"no parameters")]);
+    world.forwarder.set_shards([key("p.S/note", 1, "key")]);
+    let told = WORKERS.map(|worker| world.forwarder.is_worker_idle(world.worker_key(worker)));
+    let first = WORKERS[told.iter().position(|is_idle| !is_idle).expect("one has it")];
+    world.down(first);
+    assert_eq!(told_line(&mut world), "one-way 0 no parameters");
+    assert_eq!(world.forwarder.counters().dropped_one_way, 0);
+}
+
+fn told_line(world: &mut World) -> String {
+    told(world).1
+}
+
+#[test]
+fn keys_are_read_beside_and_within_attachments() {
+    let mut world = keyed(10);
+    let before = owners(&mut world);
+    for (key, owner) in before {
+        let [high, low] = key.to_be_bytes();
+        let long = vec![7; 40_000];
+        // The first parameter is 40,000 bytes, which are attached, with their header in the body.
+        let body = [0x92, 0xc5, 0x9c, 0x40, 0xcd, high, low];
+        let calls: [(&[u8], &[u8], &[&[u8]]); 3] = [
+            (&body, &[4], &[&long]),
+            // In two pieces; and the key itself is in one, and then in two.
+            (&body[..4], &[4, 4], &[&long, &[0xcd, high, low]]),
+            (&[0x92, 0xc0, 0xcd], &[3, 3], &[&[high], &[low]]),
+        ];
+        for (body, places, attachments) in calls {
+            world.says_with("c", &call_with_places(1, "p.S/m", body, places), attachments);
+            assert_eq!(told(&mut world).0, owner);
+            world.says("c", &[cancel(1)]);
+            WORKERS.iter().for_each(|worker| drop(world.told(worker)));
+        }
+    }
+    // A key that is cut off.
+    world.says_with("c", &call_with_places(1, "p.S/m", &[0x92, 0xc0, 0xcd], &[3]), &[&[1]]);
+    assert_eq!(world.told("c"), ["error 1 InvalidArgument NotSent"]);
 }

@@ -65,8 +65,19 @@ impl World {
 
     /// Adds a worker of a realm, which is down.
     pub(super) fn worker_of(&mut self, realm: &str, name: &'static str, capacity: u32, standby: u8) {
+        self.worker_called(name, name, realm, (capacity, standby));
+    }
+
+    /// Adds a worker, which is down, that has another name for callers than in the test.
+    pub(super) fn worker_called(
+        &mut self,
+        name: &'static str,
+        called: &str,
+        realm: &str,
+        (capacity, standby): (u32, u8),
+    ) {
         let (services, realm) = (vec!["p.S".to_owned()], realm.to_owned());
-        let new = NewWorker { name: name.to_owned(), services, capacity, standby, realm };
+        let new = NewWorker { name: called.to_owned(), services, capacity, standby, realm };
         let key = self.forwarder.add_worker(new, name, self.now).unwrap();
         self.names.insert(name, Key::Worker(key));
     }
@@ -117,9 +128,20 @@ impl World {
     /// Has a peer say records in one message.
     pub(super) fn says(&mut self, name: &str, records: &[Vec<u8>]) {
         let batch = Batch::from(bytes::Bytes::from([&[1_u8][..], &records.concat()].concat()));
+        self.says_batch(name, &batch);
+    }
+
+    /// Has a peer say a record with attachments.
+    pub(super) fn says_with(&mut self, name: &str, record: &[u8], attachments: &[&[u8]]) {
+        let attachments = attachments.iter().map(|bytes| bytes::Bytes::copy_from_slice(bytes)).collect();
+        let batch = Batch::attach([&[1_u8][..], record].concat().into(), attachments).unwrap();
+        self.says_batch(name, &batch);
+    }
+
+    fn says_batch(&mut self, name: &str, batch: &Batch) {
         match self.names[name] {
-            Key::Caller(key) => self.forwarder.handle_caller_message(key, Ok(&batch), self.now),
-            Key::Worker(key) => self.forwarder.handle_worker_message(key, Ok(&batch), self.now),
+            Key::Caller(key) => self.forwarder.handle_caller_message(key, Ok(batch), self.now),
+            Key::Worker(key) => self.forwarder.handle_worker_message(key, Ok(batch), self.now),
         }
     }
 
@@ -243,6 +265,15 @@ fn start(kind: u8, id: u64, method: &str, body: &[u8], left: Option<u64>, credit
 /// A call with a body of any bytes.
 pub(super) fn call_of(id: u64, method: &str, body: &[u8]) -> Vec<u8> {
     start(1, id, method, body, None, None)
+}
+
+/// A call with attachments behind that many bytes of its body each.
+pub(super) fn call_with_places(id: u64, method: &str, body: &[u8], places: &[u8]) -> Vec<u8> {
+    let mut out = call_of(id, method, body);
+    out[0] = 0x98;
+    out.push(0x90 | u8::try_from(places.len()).unwrap());
+    out.extend_from_slice(places);
+    out
 }
 
 pub(super) fn call(id: u64, body: &str) -> Vec<u8> {

@@ -16,5 +16,7 @@ mod published;
 mod realms;
 mod registered_roles;
 mod registration;
+mod relay_faults;
 mod relayed;
 mod reload;
+mod sharded;

@@ -11,46 +11,46 @@ use zsvc_router::{Config, Grant, ListedWorker, Scope};
 use crate::published::{channel, halt, live, next, price, schema};
 
 /// Returns a worker at an endpoint that publishes events.
-fn of_events(endpoint: &str, name: &str) -> ListedWorker {
+pub(crate) fn of_events(endpoint: &str, name: &str) -> ListedWorker {
     let mut listed = listed(endpoint, name, 100);
     listed.worker.services.extend(["exchange.v1.Price".to_owned(), "exchange.v1.Halt".to_owned()]);
     listed
 }
 
-fn relaying() -> Config {
+pub(crate) fn relaying() -> Config {
     Config::new().listen(ANY_PORT).events(schema()).relay(Scope::All)
 }
 
 /// A worker with publishers that outlive it.
-struct Floor {
+pub(crate) struct Floor {
     endpoint: String,
-    prices: Publisher<Price>,
-    halts: Publisher<Halt>,
+    pub(crate) prices: Publisher<Price>,
+    pub(crate) halts: Publisher<Halt>,
 }
 
 impl Floor {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { endpoint: free_endpoint(), prices: Publisher::new(), halts: Publisher::new() }
     }
 
-    fn start(&self) -> Worker {
+    pub(crate) fn start(&self) -> Worker {
         Worker::with(&self.endpoint, |server| server.events(&self.prices).events(&self.halts))
     }
 
-    fn listed(&self, name: &str) -> ListedWorker {
+    pub(crate) fn listed(&self, name: &str) -> ListedWorker {
         of_events(&self.endpoint, name)
     }
 }
 
 /// Waits until a publisher has that many subscriptions.
-async fn has_subscribers<E: Event>(publisher: &Publisher<E>, number: usize) {
+pub(crate) async fn has_subscribers<E: Event>(publisher: &Publisher<E>, number: usize) {
     while publisher.subscribers() != number {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
 /// Reads until an event comes, and returns it with whether events may be missing before it.
-async fn next_event<E: Event>(subscription: &mut Subscription<E>) -> (E, bool) {
+pub(crate) async fn next_event<E: Event>(subscription: &mut Subscription<E>) -> (E, bool) {
     let mut is_missing = false;
     loop {
         match next(subscription).await {

@@ -1,5 +1,7 @@
 //! What a configuration file says, and all that may be wrong with one.
 
+mod schemas;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -256,104 +258,6 @@ services = ["Tape"]
     ] {
         assert!(told.lines().any(|line| line == mistake), "{mistake}\nis not in\n{told}");
     }
-}
-
-/// Writes schemas, and a configuration with `text` beside them, and returns what is wrong with it.
-fn against_schemas(text: &str) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let below = folder.path().join("svc/market");
-    std::fs::create_dir_all(&below).unwrap();
-    let tape = "package market.v1;\nservice Tape {\n  rpc last(symbol: string) -> u64;\n}\nevent Price {\n  at: u64 = 1;\n}\n";
-    std::fs::write(below.join("tape.svc"), tape).unwrap();
-    std::fs::write(folder.path().join("broken.svc"), "package broken.v1;\nstruct {\n").unwrap();
-    let text = format!("listen = [\"tcp://127.0.0.1:7200\"]\n{text}");
-    match parse(&folder.path().join("router.toml"), &text) {
-        Ok(_) => String::new(),
-        // Without the folder, which has another name each time.
-        Err(error) => error.to_string().replace(&format!("{}/", folder.path().display()), ""),
-    }
-}
-
-#[test]
-fn names_that_schemas_have_are_right() {
-    let text = r#"schemas = ["svc"]
-[[grant]]
-call = ["*", "market.*", "market.v1.*", "market.v1.Tape", "market.v1.Tape/last", "market.v1.Price/subscribe", "zsvc.health.v1.Health"]
-serve = ["market.v1.Tape"]
-[[worker]]
-connect = "tcp://127.0.0.1:7101"
-services = ["market.v1.Tape", "market.v1.Price"]
-"#;
-    assert_eq!(against_schemas(text), "");
-}
-
-#[test]
-fn names_that_no_schema_has_are_told_with_the_nearest_one() {
-    let text = r#"schemas = ["svc/market/tape.svc"]
-[[grant]]
-call = ["market.v1.Tape/lasst", "market.v1.Tpae", "market.v2.*", "market.v1.Price/publish", "other.v1.Other"]
-[[worker]]
-connect = "tcp://127.0.0.1:7101"
-services = ["market.v1.Tapes"]
-"#;
-    let told = against_schemas(text);
-    let lines: Vec<_> = told.lines().collect();
-    assert_eq!(
-        lines,
-        [
-            "router.toml:4:9: `market.v1.Tape` has no method `lasst`; did you mean `market.v1.Tape/last`?",
-            "router.toml:4:33: no schema has a service or event `market.v1.Tpae`; did you mean `market.v1.Tape`?",
-            "router.toml:4:51: no schema has a package `market.v2`; did you mean `market.v1.*`?",
-            "router.toml:4:66: `market.v1.Price` has no method `publish`; write the name as in the `.svc` files, or add the file to `schemas`",
-            "router.toml:4:93: no schema has a service or event `other.v1.Other`; write the name as in the `.svc` files, or add the file to `schemas`",
-            "router.toml:7:13: no schema has a service or event `market.v1.Tapes`; did you mean `market.v1.Tape`?",
-        ]
-    );
-}
-
-#[test]
-fn events_are_checked_against_schemas_and_are_known_to_the_router() {
-    let text = r#"schemas = ["svc"]
-relay = ["market.v1.Price"]
-[[grant]]
-publish = ["*", "market.*", "market.v1.Price"]
-subscribe = ["market.v1.Price"]
-"#;
-    assert_eq!(against_schemas(text), "");
-    let wrong = r#"schemas = ["svc"]
-[[grant]]
-publish = ["market.v1.Prize", "market.v1.Tape", "market.v2.*", "market.v1.Price/publish"]
-subscribe = ["market.v1.Tape", "other.v1.Other"]
-"#;
-    let told = against_schemas(wrong);
-    let lines: Vec<_> = told.lines().collect();
-    let unknown = "write the name as in the `.svc` files, or add the file to `schemas`";
-    assert_eq!(
-        lines,
-        [
-            "router.toml:4:12: no schema has an event `market.v1.Prize`; did you mean `market.v1.Price`?".to_owned(),
-            "router.toml:4:31: `market.v1.Tape` is a service, and no event; name an event".to_owned(),
-            "router.toml:4:49: no schema has a package `market.v2`; did you mean `market.v1.*`?".to_owned(),
-            "router.toml:4:64: `market.v1.Price/publish` names no events; write `\"*\"`, a package as `\"market.v1.*\"`, or an event as `\"market.v1.Price\"`".to_owned(),
-            "router.toml:5:14: `market.v1.Tape` is a service, and no event; name an event".to_owned(),
-            format!("router.toml:5:32: no schema has an event `other.v1.Other`; {unknown}"),
-        ]
-    );
-    let without = against_schemas("[[grant]]\npublish = [\"market.v1.Price\"]\n");
-    assert_eq!(
-        without,
-        "router.toml:3:11: the router has to know what these events are, and there is no schema; add `schemas`, with the files that declare \
-         them"
-    );
-}
-
-#[test]
-fn schemas_that_can_not_be_had_are_told() {
-    let missing = against_schemas("schemas = [\"nowhere.svc\"]\n");
-    assert!(missing.starts_with("router.toml:2:11: these files can't be compiled: "), "{missing}");
-    let broken = against_schemas("schemas = [\"broken.svc\"]\n");
-    assert!(broken.starts_with("router.toml:2:11: these files can't be compiled: "), "{broken}");
-    assert!(broken.ends_with("; run `zsvc check` on them"), "{broken}");
 }
 
 #[test]

@@ -1,0 +1,16 @@
+"""`Identity`: who makes a call, as the server knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who makes a call, as the server knows it: by a token, or by the key of the connection."""
+
+    name: str
+    """What the server calls the client."""
+    roles: Sequence[str] = ()
+    """What it may do: a method with `@roles` takes one of them."""
