@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
-use zsvc_idl::bundle::Bundle;
+use zsvc_idl::bundle::{Bundle, Needs};
 use zsvc_idl::schema::{Package, PackageId, Schema, TypeKind};
 use zsvc_idl::source::{FileId, SourceMap, Span};
 
@@ -38,32 +38,10 @@ struct CarriedService {
     file: FileId,
 }
 
-/// What the services and events of one file need.
-#[derive(Debug)]
-pub(crate) struct Needs {
-    /// Files, as indices into the bundle.
-    pub(crate) files: Vec<usize>,
-    pub(crate) fingerprint: u128,
-}
-
-impl Needs {
-    /// Returns the needs of some files, each of which may come several times.
-    pub(crate) fn of(bundle: &Bundle, files: impl Iterator<Item = FileId>) -> BTreeMap<FileId, Self> {
-        let mut needs = BTreeMap::new();
-        for file in files {
-            needs.entry(file).or_insert_with(|| {
-                let files = bundle.closure(file);
-                Self { fingerprint: bundle.fingerprint(&files), files }
-            });
-        }
-        needs
-    }
-
-    /// Returns all files that are needed, in ascending order.
-    pub(crate) fn all(needs: &BTreeMap<FileId, Self>) -> Vec<usize> {
-        let files: BTreeSet<usize> = needs.values().flat_map(|needs| needs.files.iter().copied()).collect();
-        files.into_iter().collect()
-    }
+/// Returns all files that are needed, in ascending order.
+pub(crate) fn all_needed(needs: &BTreeMap<FileId, Needs>) -> Vec<usize> {
+    let files: BTreeSet<usize> = needs.values().flat_map(|needs| needs.files.iter().copied()).collect();
+    files.into_iter().collect()
 }
 
 impl Carried {
@@ -82,8 +60,8 @@ impl Carried {
             file: span.file,
         });
         let services: Vec<_> = services.collect();
-        let needs = Needs::of(&bundle, services.iter().map(|service| service.file));
-        let files = Needs::all(&needs);
+        let needs = bundle.needs(services.iter().map(|service| service.file));
+        let files = all_needed(&needs);
         let name = format!("schema_of_{}", first.name.join("_"));
         Some(Self { bundle, name, services, needs, indices, files })
     }

@@ -7,6 +7,7 @@ mod events;
 mod half_open;
 mod load;
 mod plan;
+mod shared;
 mod wakes;
 
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     /// Subscribes, and says how many events have arrived.
     #[command(hide = true)]
     SubscribeEvents(events::Subscribe),
+    /// Compares types of one crate with those that another shares.
+    Shared(shared::Arguments),
     /// Measures the cost of waking tasks with tokio alone.
     Wakes(wakes::Arguments),
     /// Runs a server: prints its endpoint, and serves until standard input ends.
@@ -62,6 +65,7 @@ impl Command {
             Self::Events(arguments) => done(events::run(&arguments)),
             Self::PublishEvents(arguments) => done(arguments.run()),
             Self::SubscribeEvents(arguments) => done(arguments.run()),
+            Self::Shared(arguments) => done(shared::run(&arguments)),
             Self::Wakes(arguments) => done(wakes::run(&arguments)),
             Self::Serve(arguments) => done(arguments.run()),
             Self::Drive(arguments) => done(arguments.run()),

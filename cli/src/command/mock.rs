@@ -53,7 +53,7 @@ impl Mock {
                 .help("name a file that has one")
                 .into());
         }
-        let mock = Arc::new(Answers { known, script, prints: !self.quiet });
+        let mock = Arc::new(Answers::new(known, script, !self.quiet));
         let builder = service::services(&mock).fold(Server::builder(), zsvc::ServerBuilder::service);
         let server = builder.bind(self.bind.as_str()).listen().map_err(|error| {
             Failure::unusable(shown(&error.to_string())).help("choose another endpoint by `--bind`")

@@ -1,5 +1,6 @@
 //! The handler of all methods of a mock.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use zsvc::{Context, Sink, Status};
 use zsvc_dynamic::find::{self, FoundMethod};
 use zsvc_dynamic::subscription::subscribed;
 use zsvc_dynamic::{Codec, Shape};
-use zsvc_idl::bundle::Bundle;
+use zsvc_idl::bundle::{Bundle, Needs};
 use zsvc_idl::schema::{MethodKind, Service};
+use zsvc_idl::source::FileId;
 
 use super::made_up;
 use super::script::{Reaction, Rule, Script};
@@ -33,51 +35,63 @@ pub(crate) struct Mock {
     pub(crate) script: Script,
     /// Whether calls are printed.
     pub(crate) prints: bool,
+    /// The methods of all services, by their full names.
+    pub(crate) methods: HashMap<String, FoundMethod<'static>>,
+}
+
+impl Mock {
+    pub(crate) fn new(known: &'static Known, script: Script, prints: bool) -> Self {
+        let methods = find::methods(&known.schema).map(|method| (method.name.clone(), method)).collect();
+        Self { known, script, prints, methods }
+    }
 }
 
 /// Returns the services of a mock, each with all of its methods.
 pub(crate) fn services(mock: &Arc<Mock>) -> impl Iterator<Item = RawService> {
-    let bundle = Bundle::of(&mock.known.schema, &mock.known.sources);
-    let files = leaked(&bundle);
+    let carried = Carried::of(mock.known);
     find::services(&mock.known.schema).map(move |(name, service)| {
-        let methods = find::methods(&mock.known.schema);
-        let own =
-            methods.filter(|method| method.name.rsplit_once('/').is_some_and(|(service, _)| service == name));
+        let names = service.methods.iter().map(|method| format!("{name}/{}", method.name));
+        let own = names.filter_map(|name| mock.methods.get(&name));
         let mock = Arc::clone(mock);
         let handler = move |call| -> RawHandling {
             let mock = Arc::clone(&mock);
             Box::pin(async move { mock.handle(call).await })
         };
-        let methods = own.map(|method| of_schema(&method)).collect();
-        RawService::new(methods, handler).schema(carried(files, &bundle, &name, service))
+        let methods = own.map(of_schema).collect();
+        RawService::new(methods, handler).schema(carried.schema(&name, service))
     })
 }
 
-/// The files of a schema, for as long as the process lives.
-fn leaked(bundle: &Bundle) -> &'static [SchemaFile] {
-    let leak = |text: &String| &*String::leak(text.clone());
-    let files = bundle.files().iter().map(|file| SchemaFile::new(leak(&file.path), leak(&file.text)));
-    Vec::leak(files.collect())
+/// The files of a schema, by which a mock tells it as generated code does, for as long as the process lives.
+struct Carried {
+    files: &'static [SchemaFile],
+    /// What the services of each file need.
+    needs: &'static BTreeMap<FileId, Needs>,
 }
 
-/// Returns the schema of a service, by which the mock tells it as generated code does.
-fn carried(
-    files: &'static [SchemaFile],
-    bundle: &Bundle,
-    name: &str,
-    service: &Service,
-) -> &'static ServiceSchema {
-    let needed = bundle.closure(service.span.file);
-    let fingerprint = bundle.fingerprint(&needed);
-    let name = String::leak(name.to_owned());
-    Box::leak(Box::new(ServiceSchema::new(name, files, Vec::leak(needed), fingerprint)))
+impl Carried {
+    fn of(known: &'static Known) -> Self {
+        let bundle = Bundle::of(&known.schema, &known.sources);
+        let leak = |text: &String| &*String::leak(text.clone());
+        let files = bundle.files().iter().map(|file| SchemaFile::new(leak(&file.path), leak(&file.text)));
+        let services = find::services(&known.schema);
+        let needs = bundle.needs(services.map(|(_, service)| service.span.file));
+        Self { files: Vec::leak(files.collect()), needs: Box::leak(Box::new(needs)) }
+    }
+
+    fn schema(&self, name: &str, service: &Service) -> &'static ServiceSchema {
+        let needs = &self.needs[&service.span.file];
+        let name = String::leak(name.to_owned());
+        Box::leak(Box::new(ServiceSchema::new(name, self.files, &needs.files, needs.fingerprint)))
+    }
 }
 
 impl Mock {
     async fn handle(&self, call: RawCall) -> Result<Option<RawValue>, RawError> {
         let RawCall { context, params, items, answers, .. } = call;
-        let method = find::method(&self.known.schema, context.method().name());
-        let method = method.map_err(|error| Status::internal(error.to_string()))?;
+        let name = context.method().name();
+        let method =
+            self.methods.get(name).ok_or_else(|| Status::internal(format!("there is no `{name}`")))?;
         let codec = Codec::new(&self.known.schema);
         let shape = Shape::Parameters(&method.method.parameters);
         let shown = codec.decode(shape, &params.into_bytes());
@@ -90,22 +104,21 @@ impl Mock {
         let (mut items, is_both) = (items, answers.is_some());
         if let Some(items) = items.as_mut().filter(|_| !is_both) {
             while let Some(item) = items.next().await {
-                self.print_item(&method, item?);
+                self.print_item(method, item?);
             }
         }
-        let answering =
-            Answering { mock: self, context: &context, method: &method, answers: answers.as_ref() };
+        let answering = Answering { mock: self, context: &context, method, answers: answers.as_ref() };
         match (rule, items.filter(|_| is_both)) {
             (Some(rule), _) => answering.by(rule).await,
             // A conversation has an answer for each item.
             (None, Some(mut items)) => {
                 while let Some(item) = items.next().await {
-                    self.print_item(&method, item?);
+                    self.print_item(method, item?);
                     answering.made_up(1).await?;
                 }
                 Ok(None)
             }
-            (None, None) if subscribed(&self.known.schema, &method).is_some() => answering.published().await,
+            (None, None) if subscribed(&self.known.schema, method).is_some() => answering.published().await,
             (None, None) => answering.made_up(MADE_UP).await,
         }
     }

@@ -1,6 +1,7 @@
 //! What the parts of a type are called, for formats such as JSON: a text that the runtime reads, in the notation of
 //! `zsvc_proto::codec::json`. A text costs a compiler next to nothing; a table or code for each type would not.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use proc_macro2::TokenStream;
@@ -11,7 +12,8 @@ use crate::site::Site;
 
 /// Returns the text for a type, and the types that it refers to: the arguments of the runtime's macros. An alias has none.
 pub(crate) fn description(site: Site<'_>, id: TypeId) -> Option<TokenStream> {
-    let mut description = Description { site, text: String::new(), types: Vec::new() };
+    let mut description =
+        Description { site, text: String::new(), types: Vec::new(), places: HashMap::new() };
     match &site.definition(id).kind {
         TypeKind::Alias(_) => return None,
         TypeKind::Struct(structure) => {
@@ -53,6 +55,8 @@ struct Description<'a> {
     site: Site<'a>,
     text: String,
     types: Vec<TypeId>,
+    /// The place of each of them.
+    places: HashMap<TypeId, usize>,
 }
 
 impl Description<'_> {
@@ -106,8 +110,7 @@ impl Description<'_> {
                 self.text.push('?');
             }
             Type::Named(id) => {
-                let known = self.types.iter().position(|known| known == id);
-                let place = known.unwrap_or_else(|| {
+                let place = *self.places.entry(*id).or_insert_with(|| {
                     self.types.push(*id);
                     self.types.len() - 1
                 });

@@ -9,7 +9,7 @@ use zsvc_idl::source::SourceMap;
 
 use super::lines::Lines;
 use super::literal;
-use crate::carried::Needs;
+use crate::carried::all_needed;
 
 /// Returns the statement by which a program knows the files of its services, if there are services.
 pub(super) fn statement(schema: &Schema, sources: &SourceMap) -> Option<String> {
@@ -24,8 +24,8 @@ pub(super) fn statement(schema: &Schema, sources: &SourceMap) -> Option<String> 
         return None;
     }
     let bundle = Bundle::of(schema, sources);
-    let needs = Needs::of(&bundle, all.iter().map(|(_, service)| service.span.file));
-    let used = Needs::all(&needs);
+    let needs = bundle.needs(all.iter().map(|(_, service)| service.span.file));
+    let used = all_needed(&needs);
     let mut lines = Lines::default();
     lines.block("_z.carry(", |lines| {
         lines.line("__name__,");

@@ -35,6 +35,13 @@ fn main() -> Result<(), Error> {
         .out_dir(out.join("direct"))
         .compile()?;
     Builder::new()
+        .file("svc/direct.svc")
+        .extern_package("direct.parts", "crate::by_hand")
+        .replace("direct.echo.Own", "crate::by_hand::Own")
+        .replace("direct.echo.Slow", "crate::by_hand::Slow")
+        .out_dir(out.join("by_hand"))
+        .compile()?;
+    Builder::new()
         .file(TAPE)
         .extern_package("money.v1", "crate")
         .runtime_path("crate::acme::zsvc")

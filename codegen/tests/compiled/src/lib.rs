@@ -55,6 +55,13 @@ pub mod direct {
     include!(concat!(env!("OUT_DIR"), "/direct/mod.rs"));
 }
 
+pub mod by_hand;
+
+/// Code that uses those, as types of an imported package and in the place of generated ones.
+pub mod by_hand_uses {
+    include!(concat!(env!("OUT_DIR"), "/by_hand/mod.rs"));
+}
+
 /// Code with types of this crate in place of generated ones, and with more derives.
 pub mod replaced {
     include!(concat!(env!("OUT_DIR"), "/replaced/mod.rs"));
