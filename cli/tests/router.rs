@@ -228,3 +228,48 @@ fn it_drains_and_ends_on_sigterm() {
     router.says("has ended");
     assert!(router.process.wait().expect("it ends").success());
 }
+
+/// What `zsvc call` publishes by a router comes to who has subscribed there.
+#[test]
+fn an_event_is_published_by_a_call() {
+    let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+    let schema = folder.path().join("exchange.svc");
+    let text = "package exchange.v1;\n\n@latest\nevent Price {\n    @key symbol: string = 1;\n    cents: u64 = 2;\n}\n";
+    std::fs::write(&schema, text).expect("the file can be written");
+    let more = "schemas = [\"exchange.svc\"]\n[[grant]]\nsubscribe = [\"*\"]\npublish = [\"*\"]\n";
+    let (_router, endpoint) = Router::start_at(folder, more);
+    let call = |given: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zsvc"));
+        command.args(["call", "--endpoint", &endpoint, "--schema"]).arg(&schema).args(given);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    for given in [
+        &["Price/publish", "symbol=ACME", "cents=5"][..],
+        &["exchange.v1.Price/publish", r#"{"event": {"symbol": "INIT", "cents": 6}}"#],
+    ] {
+        let done = call(given).output().expect("it runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+    for (given, told) in [
+        (&["Price/publish", "symbl=ACME"][..], "the event has no field `symbl`"),
+        (&["Price/publish", "cents=many"], "cents"),
+    ] {
+        let done = call(given).output().expect("it runs");
+        let says = String::from_utf8_lossy(&done.stderr);
+        assert!(!done.status.success() && says.contains(told), "{says}");
+    }
+    let mut watch = call(&["Price/subscribe"]).spawn().expect("it runs");
+    let lines = BufReader::new(watch.stdout.take().expect("piped")).lines();
+    let (tell, told) = channel();
+    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    let mut kept = Vec::new();
+    while kept.len() < 2 {
+        let line: String = told.recv_timeout(PATIENCE).expect("what is kept comes");
+        kept.extend(["ACME", "INIT"].into_iter().filter(|symbol| line.contains(symbol)));
+    }
+    let _ = watch.kill();
+    let _ = watch.wait();
+    kept.sort_unstable();
+    assert_eq!(kept, ["ACME", "INIT"]);
+}

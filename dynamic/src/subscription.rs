@@ -14,6 +14,8 @@ use crate::{Codec, Error, Shape};
 
 /// Name of the method.
 const SUBSCRIBE: &str = "subscribe";
+/// Name of the method by which a client publishes an event, at a router.
+const PUBLISH: &str = "publish";
 
 /// Adds a service for each event of a schema, with the method `subscribe`.
 ///
@@ -30,9 +32,43 @@ pub fn add_subscriptions(schema: &mut Schema) {
     }
 }
 
+/// Adds to each event of a schema that [has a method](add_subscriptions) the one by which it is published at a router, `publish`. Its
+/// parameter is the event.
+pub fn add_publications(schema: &mut Schema) {
+    let events = schema.packages.iter().flat_map(|package| &package.types);
+    let events = events.filter(|id| event(schema, **id).is_some());
+    let events: Vec<_> = events.map(|id| (*id, schema.definition(*id).span)).collect();
+    for (package, number) in schema.packages.iter_mut().zip(0..) {
+        for service in &mut package.services {
+            let Some((id, span)) = events.iter().find(|(_, span)| *span == service.span) else { continue };
+            let Some(subscribe) = service.methods.iter().find(|method| method.name == SUBSCRIBE) else {
+                continue;
+            };
+            let of = Declaring { package: PackageId(number), span: *span };
+            let publish = Method {
+                name: PUBLISH.to_owned(),
+                parameters: vec![of.field("event", 1, Type::Named(*id))],
+                kind: MethodKind::Unary(None),
+                ..subscribe.clone()
+            };
+            service.methods.push(publish);
+        }
+    }
+}
+
 /// Returns the event that a method subscribes to.
 #[must_use]
 pub fn subscribed<'s>(schema: &'s Schema, method: &FoundMethod<'_>) -> Option<&'s Struct> {
+    event_of(schema, method).filter(|_| method.method.name == SUBSCRIBE)
+}
+
+/// Returns the event that a method publishes.
+#[must_use]
+pub fn published<'s>(schema: &'s Schema, method: &FoundMethod<'_>) -> Option<&'s Struct> {
+    event_of(schema, method).filter(|_| method.method.name == PUBLISH)
+}
+
+fn event_of<'s>(schema: &'s Schema, method: &FoundMethod<'_>) -> Option<&'s Struct> {
     let all = schema.packages.iter().flat_map(|package| &package.types);
     // A name is declared at one place.
     let mut events = all.filter(|id| schema.definition(**id).span == method.service.span);
@@ -203,6 +239,22 @@ mod tests {
         assert!(subscribed(&schema, &find::method(&schema, "open").expect("it is there")).is_none());
         // The type is what the name stands for, and not its subscription as well.
         assert!(matches!(find::declared(&schema, "Price"), Ok(find::Declared::Type(..))));
+    }
+
+    #[test]
+    fn an_event_is_published_as_the_protocol_says() {
+        let mut schema = schema();
+        assert!(find::method(&schema, "Price/publish").is_err(), "no server has it");
+        add_publications(&mut schema);
+        assert_eq!(find::methods(&schema).filter(|method| method.name.ends_with("/publish")).count(), 3);
+        let price = find::method(&schema, "Price/publish").expect("it is there");
+        assert!(published(&schema, &price).is_some() && subscribed(&schema, &price).is_none());
+        let subscribe = find::method(&schema, "Price/subscribe").expect("it is there");
+        assert!(published(&schema, &subscribe).is_none() && subscribed(&schema, &subscribe).is_some());
+        let params = Shape::Parameters(&price.method.parameters);
+        let bytes =
+            Codec::new(&schema).encode(params, r#"{"event":{"symbol":"ACME","cents":5}}"#).expect("good");
+        assert_eq!(bytes, b"\x91\x92\xa4ACME\x05");
     }
 
     #[test]

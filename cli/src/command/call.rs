@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use zsvc_dynamic::find::FoundMethod;
-use zsvc_dynamic::subscription::{key_value, subscribed};
+use zsvc_dynamic::subscription::{key_value, published, subscribed};
 use zsvc_dynamic::{Codec, argument, duration};
 use zsvc_idl::schema::{MethodKind, Schema};
 use zsvc_idl::suggest::nearest;
@@ -80,7 +80,7 @@ impl Call {
     }
 
     async fn call(&self) -> Result<(), Stop> {
-        let files = self.schema.read()?;
+        let files = self.schema.read()?.map(Known::with_publications);
         // What can be found wrong without a server is told without one.
         if let Some(known) = &files {
             self.prepared(known, &self.method)?;
@@ -169,6 +169,9 @@ impl Parameters {
             [one] if one == "-" => self.read("-"),
             [one] if one.starts_with('@') => self.read(&one[1..]),
             [one] if one.trim_start().starts_with('{') => Ok(one.into()),
+            several if published(&known.schema, method).is_some() => {
+                event_by_name(&known.schema, method, several).map(Cow::Owned)
+            }
             several => by_name(&known.schema, method, several).map(Cow::Owned),
         }
     }
@@ -224,6 +227,32 @@ fn by_name(schema: &Schema, method: &FoundMethod<'_>, given: &[String]) -> Resul
         entries.push(format!("\"filter\":{{{}}}", keys.collect::<Vec<_>>().join(",")));
     }
     Ok(format!("{{{}}}", entries.join(",")))
+}
+
+/// Returns an object of parameters with an event whose fields are given each by itself.
+fn event_by_name(schema: &Schema, method: &FoundMethod<'_>, given: &[String]) -> Result<String, Failure> {
+    let fields = published(schema, method).map_or(&[][..], |event| &event.fields);
+    let mut entries = Vec::new();
+    for text in given {
+        let names = || fields.iter().map(|field| field.name.as_str());
+        let found = text.split_once('=').and_then(|(name, value)| {
+            let field = fields.iter().find(|field| field.name == name)?;
+            Some((name, argument(schema, &field.ty, value)))
+        });
+        let Some((name, json)) = found else {
+            let name = text.split_once('=').map_or(text.as_str(), |(name, _)| name);
+            let failure = Failure::unusable(format!("the event has no field `{}`", name.escape_debug()));
+            return Err(match nearest(name, names()) {
+                Some(nearest) => failure.help(format!("did you mean `{nearest}`?")),
+                None => failure
+                    .help("write `NAME=VALUE` for each field, or an object of JSON: `{\"event\": {…}}`"),
+            });
+        };
+        // JSON is what `argument` returns.
+        let json = RawValue::from_string(json).map_err(|error| Failure::unusable(error.to_string()))?;
+        entries.push(format!("{}:{}", Value::from(name), json.get()));
+    }
+    Ok(format!("{{\"event\":{{{}}}}}", entries.join(",")))
 }
 
 /// Returns the line of a schema that declares a method.

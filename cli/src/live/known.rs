@@ -4,7 +4,7 @@ use clap::Args;
 use zsvc_codegen::{Disk, Project};
 use zsvc_dynamic::find::{self, FoundMethod};
 use zsvc_dynamic::remote;
-use zsvc_dynamic::subscription::add_subscriptions;
+use zsvc_dynamic::subscription::{add_publications, add_subscriptions};
 use zsvc_idl::compile;
 use zsvc_idl::schema::Schema;
 use zsvc_idl::source::SourceMap;
@@ -59,6 +59,12 @@ impl Known {
     fn of(mut schema: Schema, sources: SourceMap) -> Self {
         add_subscriptions(&mut schema);
         Self { schema, sources }
+    }
+
+    /// Knows how events are published, too, as routers let clients do.
+    pub(crate) fn with_publications(mut self) -> Self {
+        add_publications(&mut self.schema);
+        self
     }
 
     /// Asks a server for the schema of one of its services.

@@ -231,7 +231,9 @@ fn workers_of_one_name_share_its_keys() {
         world.leaves(worker);
     }
     let mut anew = keyed(10);
-    WORKERS.into_iter().for_each(|worker| anew.leaves(worker));
+    for worker in WORKERS {
+        anew.leaves(worker);
+    }
     anew.worker_called("e", "tape", "", (10, 0));
     anew.up("e");
     for world in [&mut world, &mut anew] {
@@ -272,7 +274,9 @@ fn a_worker_that_hangs_leaves_half_of_the_queue_to_others() {
         world.worker(worker, 1, 0);
     }
     let callers = ["c", "d", "e", "f", "g", "h"];
-    callers.into_iter().for_each(|caller| world.caller(caller));
+    for caller in callers {
+        world.caller(caller);
+    }
     let key_of = |world: &mut World, worker: &str| {
         (0..100)
             .find(|key| {
@@ -280,7 +284,9 @@ fn a_worker_that_hangs_leaves_half_of_the_queue_to_others() {
                 let told = [world.told("a"), world.told("b")];
                 let is_its = told[usize::from(worker == "b")].len() == 1;
                 world.says("c", &[cancel(1)]);
-                (world.told("a"), world.told("b"), world.told("c"));
+                for end in ["a", "b", "c"] {
+                    world.told(end);
+                }
                 is_its
             })
             .expect("each has some")
@@ -322,6 +328,9 @@ fn told_line(world: &mut World) -> String {
     told(world).1
 }
 
+/// The body of a call, its places of attachments, and these.
+type Call<'a> = (&'a [u8], &'a [u8], &'a [&'a [u8]]);
+
 #[test]
 fn keys_are_read_beside_and_within_attachments() {
     let mut world = keyed(10);
@@ -331,7 +340,7 @@ fn keys_are_read_beside_and_within_attachments() {
         let long = vec![7; 40_000];
         // The first parameter is 40,000 bytes, which are attached, with their header in the body.
         let body = [0x92, 0xc5, 0x9c, 0x40, 0xcd, high, low];
-        let calls: [(&[u8], &[u8], &[&[u8]]); 3] = [
+        let calls: [Call<'_>; 3] = [
             (&body, &[4], &[&long]),
             // In two pieces; and the key itself is in one, and then in two.
             (&body[..4], &[4, 4], &[&long, &[0xcd, high, low]]),
@@ -341,7 +350,9 @@ fn keys_are_read_beside_and_within_attachments() {
             world.says_with("c", &call_with_places(1, "p.S/m", body, places), attachments);
             assert_eq!(told(&mut world).0, owner);
             world.says("c", &[cancel(1)]);
-            WORKERS.iter().for_each(|worker| drop(world.told(worker)));
+            for worker in WORKERS {
+                world.told(worker);
+            }
         }
     }
     // A key that is cut off.
