@@ -1,7 +1,10 @@
 """Retries and their budget, overlapping calls, and two sessions that talk to each other."""
 
 import asyncio
+import itertools
 import math
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ import zsvc
 from zsvc import Cause, ClientLimits, Code, Outcome, ServerLimits, Status
 from zsvc.channel.retry import Attempts, Budget, Retry
 from zsvc.codec.writer import Body
+from zsvc.io.reactor import HasEnded, Reactor
 from zsvc.session import client as c
 from zsvc.session import peer as p
 from zsvc.session.config import Kind
@@ -66,10 +70,11 @@ def test_pauses_grow_and_stay_within_the_deadline() -> None:
     assert budget.taken == taken
 
 
-def test_the_outcome_covers_all_attempts() -> None:
+@pytest.mark.parametrize("first", [Outcome.MAYBE_EXECUTED, Outcome.EXECUTED])
+def test_the_outcome_covers_all_attempts(first: Outcome) -> None:
     attempts = Attempts(Retry(attempts=2), is_idempotent=True, size=0)
     budget = Budget(Retry(), 0)
-    assert attempts.pause(status(UNAVAILABLE, Outcome.MAYBE_EXECUTED), budget, 0, None) is not None
+    assert attempts.pause(status(UNAVAILABLE, first), budget, 0, None) is not None
     last = status(UNAVAILABLE, Outcome.NOT_SENT)
     assert attempts.pause(last, budget, 0, None) is None
     assert last.outcome is Outcome.MAYBE_EXECUTED
@@ -151,6 +156,85 @@ async def test_a_call_in_the_queue_has_its_deadline() -> None:
             assert caught.value.outcome is Outcome.NOT_SENT
             holding.gate.set()
             assert await first == "one"
+
+
+@run
+async def test_a_call_that_waits_for_its_turn_is_told_that_the_channel_was_closed() -> None:
+    holding = Holding()  # type: ignore[abstract]
+    async with zsvc.Server(holding, bind="tcp://127.0.0.1:*") as server:
+        channel = zsvc.Channel(*server.endpoints)
+        client = probe.ProbeClient(channel).with_options(timeout=None)
+        names = [str(number) for number in range(5)]
+        calls = [asyncio.create_task(client.hold_in_turn(name)) for name in names]
+        while not holding.held:
+            await asyncio.sleep(0.01)
+        await channel.aclose()
+        failures = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 20)
+        told = [(it.code, it.outcome) for it in failures if isinstance(it, Status)]
+        assert told == [(Code.CANCELLED, Outcome.MAYBE_EXECUTED)] + [(Code.CANCELLED, Outcome.NOT_SENT)] * 4
+
+
+class Failing(Holding):
+    async def hold_again(self, context: zsvc.Context, name: str) -> str:
+        raise Status(Code.UNAVAILABLE, "later", retry_after=50.0)
+
+
+@run
+async def test_a_call_in_its_pause_is_told_that_the_channel_was_closed() -> None:
+    failing = Failing()  # type: ignore[abstract]
+    async with zsvc.Server(failing, bind="tcp://127.0.0.1:*") as server:
+        channel = zsvc.Channel(*server.endpoints)
+        call = asyncio.create_task(probe.ProbeClient(channel).with_options(timeout=None).hold_again("a"))
+        while not channel.retries:
+            await asyncio.sleep(0.01)
+        await channel.aclose()
+        with pytest.raises(Status, match="the channel was closed") as caught:
+            await asyncio.wait_for(call, 20)
+        assert (caught.value.code, caught.value.cause) == (Code.CANCELLED, Cause.CLOSED)
+        assert caught.value.outcome is Outcome.MAYBE_EXECUTED, "of its first attempt"
+        assert not channel.core._pausing
+
+
+@run
+async def test_a_call_for_a_thread_that_has_ended_is_not_sent() -> None:
+    channel = zsvc.Channel("tcp://127.0.0.1:1")
+    # As where the call is made by one thread while another one closes the channel.
+    channel.core.stop()
+    tape, blocking = market.TapeClient(channel), market.TapeBlockingClient(channel)
+    for call in (tape.last("ACME"), asyncio.to_thread(blocking.last, "ACME")):
+        with pytest.raises(Status, match="the channel is closed") as caught:
+            await asyncio.wait_for(call, 20)
+        assert (caught.value.code, caught.value.outcome) == (Code.CANCELLED, Outcome.NOT_SENT)
+    channel.close()
+
+
+def test_a_thread_that_ends_calls_what_it_was_asked_for_or_says_that_it_does_not() -> None:
+    reactor, last = Reactor("ends"), threading.Event()
+    reactor.ends.append(lambda: reactor.call_soon(lambda: reactor.call_soon(last.set)))
+    asked: list[int] = []
+    called: list[int] = []
+
+    def ask() -> None:
+        for number in itertools.count():
+            reactor.call_soon(lambda number=number: called.append(number))  # type: ignore[misc]
+            asked.append(number)
+
+    def until_the_end() -> None:
+        with pytest.raises(HasEnded):
+            ask()
+
+    asking = threading.Thread(target=until_the_end)
+    asking.start()
+    while not called:
+        time.sleep(0.001)
+    reactor.stop()
+    asking.join(20)
+    assert not asking.is_alive()
+    assert not reactor._thread.is_alive()
+    assert last.is_set(), "also what it asks for itself in the end"
+    assert called == asked
+    assert not reactor._soon
+    reactor.stop()
 
 
 class Pair:

@@ -138,7 +138,7 @@ async def test_a_client_is_known_by_its_key() -> None:
             slow = asyncio.ensure_future(tape.last("SLOW"))
             await until(lambda: len(server._running) == 1)
             server.set_clients({named[0]: zsvc.Identity("another", ["trader"])})
-            with pytest.raises(zsvc.Status) as caught:
+            with pytest.raises(zsvc.Status, match="or has another name: its calls end") as caught:
                 await slow
             assert (caught.value.code, caught.value.cause) == (zsvc.Code.UNAVAILABLE, zsvc.Cause.FORBIDDEN)
 

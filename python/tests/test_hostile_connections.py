@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import struct
@@ -11,6 +12,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import zmq
@@ -310,6 +312,33 @@ async def test_a_client_of_what_is_no_server_comes_back_when_there_is_one(what: 
                 pytest.fail("it has not come back")
     finally:
         await asyncio.to_thread(listening.close)
+
+
+@pytest.mark.parametrize("what", ["socket", "get_monitor_socket"])
+@run
+async def test_a_client_connects_again_once_it_may_open_files_again(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cls, is_full = zmq.Context if what == "socket" else zmq.Socket, True
+    made = getattr(cls, what)
+
+    def limited(*arguments: Any, **more: Any) -> Any:
+        if is_full and threading.current_thread().name == "zsvc-channel":
+            raise zmq.ZMQError(errno.EMFILE)
+        return made(*arguments, **more)
+
+    monkeypatch.setattr(cls, what, limited)
+    async with zsvc.Server(Floor(), bind="tcp://127.0.0.1:*") as server:
+        endpoint = server.endpoints[0]
+        async with market.TapeClient.connect(endpoint, retry=zsvc.Retry.none()) as tape:
+            for _ in range(2):
+                with pytest.raises(Status, match="too many open files") as caught:
+                    await tape.with_options(timeout=0.5).last("ACME")
+                assert (caught.value.code, caught.value.outcome) == (Code.UNAVAILABLE, NOT_SENT)
+                is_full = False
+                assert await tape.with_options(timeout=20).last("ACME") == trade("ACME")
+                is_full = True
+                # As if it had been lost.
+                (connection,) = tape.channel.core._connections
+                tape.channel.core.post(lambda dealer=connection._dealer: dealer._down("lost"))  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("kind", [zmq.REP, zmq.PUB, zmq.PULL, zmq.DEALER])

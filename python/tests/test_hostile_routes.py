@@ -112,6 +112,61 @@ def test_past_all_that_may_wait_those_with_the_most_go_until_a_quarter_is_free()
     assert all(it.peer.outbox.size > 900 for it in made[20:120]), "those with little keep it"
 
 
+def test_a_client_for_which_nothing_waits_is_given_up_though_its_connection_has_no_room() -> None:
+    rig = Rig(ServerLimits(peer_timeout=15))
+    say(rig, 1, write.plain(r.PING, 5))
+    say(rig, 2, call())
+    (started,) = rig.events()
+    assert isinstance(started, p.Started)
+    for _ in range(120):
+        tried(rig)
+        rig.wait(5)
+    assert rig.session.is_idle()
+    assert [type(event) for event in rig.events()] == [p.Ended]
+
+
+def test_a_question_that_could_not_leave_has_its_time_once_it_has() -> None:
+    rig = Rig(ServerLimits(peer_timeout=15))
+    say(rig, 1, write.plain(r.PING, 5))
+    say(rig, 2, call())
+    rig.events()
+    for _ in range(14):
+        tried(rig)
+        rig.wait(1)
+    assert any(isinstance(record, r.Ping) for record in rig.said(ATTACKER))
+    rig.wait(5)
+    assert rig.events() == [], "it was asked just now"
+    rig.wait(8)
+    rig.wait(8)
+    assert [type(event) for event in rig.events()] == [p.Ended]
+
+
+def test_past_all_that_may_wait_a_few_are_given_up_at_a_time_and_none_that_frees_nothing() -> None:
+    rig = Rig(ServerLimits(max_waiting=100_000))
+    peers = rig.session._peers
+    for route in range(MANY):
+        say(rig, route, *[write.plain(r.PING, 5)] * 60)
+    sizes = {peer: peer.outbox.size for peer in peers.all()}
+    assert peers.waiting > 1_000_000
+    times = 0
+    while (when := rig.session.next_timeout(rig.now)) is not None:
+        rig.wait(when - rig.now)
+        changed = [peer for peer, size in sizes.items() if peer.outbox.size != size]
+        assert len(changed) <= of_server._MOST_GIVEN_UP
+        sizes.update({peer: peer.outbox.size for peer in changed})
+        times += 1
+        assert times < 10, "what is left is not looked through again and again"
+    assert max(sizes.values()) < 100, "each has been told why"
+    assert peers.waiting > 100_000, "all that is left are these words"
+    # It is looked through again once there is more to free.
+    before = peers.waiting
+    made = rig.call(route=OTHER)
+    rig.session.reply(made, Body(b"", [], []))
+    say(rig, 1, *[write.plain(r.PING, 5)] * 10_000)
+    rig.wait((rig.session.next_timeout(rig.now) or rig.now) - rig.now)
+    assert peers.waiting < before + 1_000
+
+
 def test_a_client_that_cancels_what_waits_from_the_end_costs_no_more() -> None:
     count = 30_000
     limits = ServerLimits(max_running=1, max_queued=count, max_calls_per_peer=count, max_calls=2 * count)

@@ -144,7 +144,7 @@ class Asked:
 @run
 async def test_a_token_that_is_good_is_remembered_for_as_long_as_is_said() -> None:
     asked = Asked()
-    tokens = zsvc.Tokens(asked, remember=0.3)
+    tokens = zsvc.Tokens(asked, remember=60)
     server = zsvc.Server(guarded("trader"), bind="tcp://127.0.0.1:*", tokens=tokens)
     async with server, zsvc.Channel(*server.endpoints) as channel:
 
@@ -160,10 +160,34 @@ async def test_a_token_that_is_good_is_remembered_for_as_long_as_is_said() -> No
         tokens.forget()
         await who("alice")
         assert asked.tokens[3:] == ["alice"]
-        await asyncio.sleep(0.35)
+        for digest, (_, identity) in tokens._known.items():
+            tokens._known[digest] = 0.0, identity
         await who("alice")
         assert asked.tokens[3:] == ["alice", "alice"]
         assert b"alice" not in b"".join(tokens._known), "tokens are not kept"
+
+
+@run
+async def test_what_was_asked_before_all_was_forgotten_is_not_remembered_after() -> None:
+    asked = Asked()
+    tokens = zsvc.Tokens(asked, remember=60)
+    metadata = {"authorization": "Bearer slow"}
+    first = asyncio.ensure_future(tokens.identify(metadata, "peer"))
+    while not asked.tokens:
+        await asyncio.sleep(0)
+    tokens.forget()
+    asked.release.set()
+    assert await first == zsvc.Identity("slow", ["trader"])
+    for _ in range(2):
+        await tokens.identify(metadata, "peer")
+    assert asked.tokens == ["slow", "slow"]
+
+
+def test_an_identity_can_be_hashed_and_keeps_its_roles() -> None:
+    roles = ["trader"]
+    identity = zsvc.Identity("alice", roles)
+    roles.append("admin")
+    assert {identity} == {zsvc.Identity("alice", ("trader",))}
 
 
 @run

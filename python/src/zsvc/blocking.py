@@ -47,7 +47,7 @@ class BlockingCall:
         self._pending = channel.maker.make(method, values, options, self)
         core, pending = channel.core, self._pending
         self._gathered = Gathered(core.post, lambda *items: core.send_items(pending, *items))
-        core.post(lambda: core.submit(pending))
+        core.begin(pending)
 
     def _post(self, run: Callable[[], None]) -> None:
         self._channel.core.post(run)

@@ -14,3 +14,7 @@ class Identity:
     """What the server calls the client."""
     roles: Sequence[str] = ()
     """What it may do: a method with `@roles` takes one of them."""
+
+    def __post_init__(self) -> None:
+        """Keeps the roles as a tuple, so that it can be hashed, and nobody can change them."""
+        object.__setattr__(self, "roles", tuple(self.roles))

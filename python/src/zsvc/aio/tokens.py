@@ -38,10 +38,13 @@ class Tokens:
         self._turns = _Turns(max_asked)
         self._known: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
         """Who a token is, until when, by its hash: tokens themselves are not kept."""
+        self._forgotten = 0
+        """How often all were forgotten: what was asked before is not remembered after."""
 
     def forget(self) -> None:
         """Asks about every token again. For the thread of the event loop in which the server runs."""
         self._known.clear()
+        self._forgotten += 1
 
     async def identify(self, metadata: Mapping[str, str | bytes], peer: str) -> Identity | None:
         """Returns who makes a call over a connection; `None` if it has no token. Raises `Status`."""
@@ -63,12 +66,13 @@ class Tokens:
             known = None if digest is None else self._remembered(digest)
             if known is not None:
                 return known
+            forgotten = self._forgotten
             identity = await self._ask(token)
         finally:
             self._turns.give()
         if identity is None:
             raise _refused("the token is not good")
-        if digest is not None:
+        if digest is not None and forgotten == self._forgotten:
             self._known[digest] = time.monotonic() + self._remember, identity
             while len(self._known) > MAX_REMEMBERED:
                 self._known.popitem(last=False)

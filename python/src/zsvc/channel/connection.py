@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
+
+import zmq
 
 from ..io.curve import ClientCurve
 from ..io.dealer import Dealer
@@ -51,12 +53,19 @@ class Connection:
         self._is_pump_due = False
         self._going_away_since: float | None = None
         self._is_closed = False
-        self._dealer = self._connect()
+        self._dealer: Dealer | None = None
+        self._connect()
 
-    def _connect(self) -> Dealer:
+    def _connect(self) -> None:
         max_frame = max_received(self._limits.max_message_size)
-        self._dealer = Dealer(self._reactor, self.endpoint, self, max_frame, self._curve)
-        return self._dealer
+        try:
+            self._dealer = Dealer(self._reactor, self.endpoint, self, max_frame, self._curve)
+        except zmq.ZMQError as error:
+            # Such as too many open files: there may be fewer the next time.
+            self.on_down(str(error).lower())
+
+    def _send(self, frames: Sequence[Any]) -> bool:
+        return self._dealer is not None and self._dealer.send(frames)
 
     def takes_calls(self, now: float, *, one_way: bool) -> bool:
         """Reports whether a call may be made over it now."""
@@ -91,7 +100,7 @@ class Connection:
         session = self.session
         if session is None:
             return
-        while (frames := session.poll_message()) is not None and self._dealer.send(frames):
+        while (frames := session.poll_message()) is not None and self._send(frames):
             session.sent()
         while (event := session.poll_event()) is not None:
             self._user.on_event(event)
@@ -104,10 +113,11 @@ class Connection:
             self._timer.cancel()
         session, self.session = self.session, None
         if session is not None:
-            while (frames := session.poll_message()) is not None and self._dealer.send(frames):
+            while (frames := session.poll_message()) is not None and self._send(frames):
                 session.sent()
             self._lose(session, Status(Code.CANCELLED, "the channel was closed"))
-        self._dealer.close(linger)
+        if self._dealer is not None:
+            self._dealer.close(linger)
 
     # ---- what the dealer tells
 

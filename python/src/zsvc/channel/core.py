@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from typing import Protocol
 
 from ..codec.writer import Body
 from ..io.curve import ClientCurve
-from ..io.reactor import Reactor, Timer
+from ..io.reactor import HasEnded, Reactor, Timer
 from ..session import client as session
 from ..session.config import ClientLimits, Kind
 from ..session.failure import Failure
@@ -88,6 +89,8 @@ class Core:
         self._reactor = Reactor("zsvc-channel")
         self._reactor.ends.append(self._end)
         self._waiting: deque[PendingCall] = deque()
+        self._pausing: set[PendingCall] = set()
+        """Those that are to be made again after a pause."""
         self._overlaps = Overlaps()
         self.budget = Budget(setting.retry, time.monotonic())
         self._connections: list[Connection] = []
@@ -96,8 +99,16 @@ class Core:
         self.post(lambda: self._open(endpoints))
 
     def post(self, run: Callable[[], None]) -> None:
-        """Has the channel's thread call a function."""
-        self._reactor.call_soon(run)
+        """Has the channel's thread call a function. Does nothing once that has ended, and told all calls so."""
+        with contextlib.suppress(HasEnded):
+            self._reactor.call_soon(run)
+
+    def begin(self, pending: PendingCall) -> None:
+        """Has the channel's thread make a call. Raises `Status` if that has ended."""
+        try:
+            self._reactor.call_soon(lambda: self.submit(pending))
+        except HasEnded:
+            raise _closed("the channel is closed") from None
 
     def stop(self) -> None:
         """Ends the channel's thread. Calls in flight fail."""
@@ -113,17 +124,15 @@ class Core:
         self._is_closed = True
         for connection in self._connections:
             connection.close(linger=1.0)
-        for pending in list(self._waiting):
-            text = "the channel was closed"
-            self._fail(pending, Status(Code.CANCELLED, text, outcome=Outcome.NOT_SENT, cause=Cause.CLOSED))
+        for pending in [*self._waiting, *self._pausing]:
+            self._fail(pending, _closed("the channel was closed", pending))
 
     # ---- what callers say
 
     def submit(self, pending: PendingCall) -> None:
         """Makes a call, or has it wait for a connection."""
         if self._is_closed:
-            status = Status(Code.CANCELLED, "the channel is closed", outcome=Outcome.NOT_SENT, cause=Cause.CLOSED)
-            self._fail(pending, status)
+            self._fail(pending, _closed("the channel is closed"))
             return
         self.budget.count_call()
         replaced = self._overlaps.admit(pending)
@@ -231,7 +240,11 @@ class Core:
         self._fail(pending, Status(code, text, outcome=outcome, cause=cause))
 
     def _make(self, pending: PendingCall) -> None:
+        self._pausing.discard(pending)
         if pending.is_over:
+            return
+        if self._is_closed:
+            self._fail(pending, _closed("the channel was closed", pending))
             return
         # Those that have waited longer come first.
         if self._waiting or not self._try(pending):
@@ -272,6 +285,7 @@ class Core:
             if pause is not None:
                 pending.call = pending.connection = None
                 pending.listener.on_repeat()
+                self._pausing.add(pending)
                 self._reactor.call_at(now + pause, lambda: self._make(pending))
                 return
         self._fail(pending, failure)
@@ -283,9 +297,15 @@ class Core:
 
     def _over(self, pending: PendingCall) -> None:
         pending.is_over = True
+        self._pausing.discard(pending)
         pending.early.clear()
         if pending.timer is not None:
             pending.timer.cancel()
         following = self._overlaps.over(pending)
         if following is not None:
             self.post(lambda: self._make(following))
+
+
+def _closed(text: str, pending: PendingCall | None = None) -> Status:
+    outcome = Outcome.NOT_SENT if pending is None else pending.attempts.outcome(Outcome.NOT_SENT)
+    return Status(Code.CANCELLED, text, outcome=outcome, cause=Cause.CLOSED)

@@ -69,7 +69,7 @@ class Attempts:
         self._retry, self._is_idempotent, self._size = retry, is_idempotent, size
         self.made = 0
         self._lost = 0
-        self._was_maybe_executed = False
+        self._may_have_run = False
 
     def pause(self, failure: Failure, budget: Budget, now: float, deadline: float | None) -> float | None:
         """Returns in how many seconds the call is to be made again; `None` if it has failed for good."""
@@ -77,7 +77,7 @@ class Attempts:
         if not isinstance(failure, Status):
             return None
         may_repeat = self._may_repeat(failure)
-        self._was_maybe_executed |= failure.outcome is Outcome.MAYBE_EXECUTED
+        self._may_have_run |= failure.outcome is not Outcome.NOT_SENT
         self._lost += failure.cause is Cause.CONNECTION_LOST and failure.outcome is Outcome.MAYBE_EXECUTED
         if may_repeat and not (self._lost >= 2 and self._size >= LONG_PARAMETERS):
             pause = self._pause_for(failure, budget, now)
@@ -88,7 +88,7 @@ class Attempts:
 
     def outcome(self, last: Outcome) -> Outcome:
         """Returns the outcome of all attempts, of which the last had this one."""
-        return Outcome.MAYBE_EXECUTED if self._was_maybe_executed and last is Outcome.NOT_SENT else last
+        return Outcome.MAYBE_EXECUTED if self._may_have_run and last is Outcome.NOT_SENT else last
 
     def _may_repeat(self, status: Status) -> bool:
         if self.made >= self._retry.attempts or status.code not in (

@@ -74,7 +74,11 @@ class Dealer:
             self._socket.setsockopt(option, value)
         if curve is not None:
             curve.apply(self._socket)
-        self._monitor: Any = self._socket.get_monitor_socket(_WATCHED)
+        try:
+            self._monitor: Any = self._socket.get_monitor_socket(_WATCHED)
+        except zmq.ZMQError:
+            self._socket.close(0)
+            raise
         reactor.add_socket(self._monitor, zmq.POLLIN, self._monitored)
         reactor.add_socket(self._socket, zmq.POLLIN, self._ready)
         self._timer = reactor.call_at(time.monotonic() + CONNECT_TIMEOUT, self._took_too_long)

@@ -36,6 +36,10 @@ class Timer:
         self.run = None
 
 
+class HasEnded(RuntimeError):
+    """The thread was stopped, and calls no function any more."""
+
+
 class Reactor:
     """A thread, with a ZeroMQ context of its own. `call_soon` may be called by any thread, all else by this one."""
 
@@ -54,6 +58,8 @@ class Reactor:
         self._timers: Due[Timer] = Due(lambda timer: timer.run is None)
         self._is_stopping = False
         self._has_failed = False
+        self._has_ended = False
+        """Whether what other threads ask for may come too late to be called."""
         self.ends: list[Callable[[], None]] = []
         """Called when the thread ends, to close sockets."""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -61,16 +67,30 @@ class Reactor:
         _REACTORS.add(self)
 
     def call_soon(self, run: Callable[[], None]) -> None:
-        """Has the thread call a function. Raises `RuntimeError` if a fault has ended it, or in a forked process."""
+        """Has the thread call a function.
+
+        Raises `HasEnded` if it was stopped, and another `RuntimeError` if a fault has ended it, or in a forked process.
+        """
         if os.getpid() != self._pid:
             raise RuntimeError("this channel or server belongs to another process: make one in each process")
-        if self._has_failed:
-            raise RuntimeError("a fault in zsvc has ended the thread of this channel or server: see its log")
         self._soon.append(run)
+        if (self._has_ended or self._has_failed) and threading.current_thread() is not self._thread:
+            self._take_back(run)
+            return
         if not self._is_awake:
             self._is_awake = True
             with contextlib.suppress(BlockingIOError, OSError):
                 os.write(self._wake_write, b"\0")
+
+    def _take_back(self, run: Callable[[], None]) -> None:
+        """Raises that a function is not called, unless the thread has taken it at the last moment."""
+        try:
+            self._soon.remove(run)
+        except ValueError:
+            return
+        if self._has_failed:
+            raise RuntimeError("a fault in zsvc has ended the thread of this channel or server: see its log")
+        raise HasEnded("the thread of this channel or server has ended")
 
     def call_late(self, run: Callable[[], None]) -> None:
         """Calls a function once all have run that other threads have asked for by now: one for many of them."""
@@ -96,7 +116,8 @@ class Reactor:
         """Ends the thread, and waits for it unless this is it."""
         if os.getpid() != self._pid or self._has_failed:
             return
-        self.call_soon(self._stop)
+        with contextlib.suppress(HasEnded):
+            self.call_soon(self._stop)
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout=5)
 
@@ -115,8 +136,12 @@ class Reactor:
             self._has_failed = True
         for end in self.ends:
             self._guarded(end)
-        # What was asked for at the last moment learns that it is too late.
-        self._run_soon()
+        # What was asked for at the last moment learns that it is too late, and so does what that asks for. Other
+        # threads add something before they look whether this has ended: it is called here, or they take it back.
+        self._has_ended = True
+        while self._soon or self._late:
+            self._run_soon()
+        self._is_awake = True
         for fd in (self._wake_read, self._wake_write):
             os.close(fd)
         self.context.destroy(linger=0)

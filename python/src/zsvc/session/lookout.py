@@ -42,8 +42,11 @@ class Lookout:
     def _judge(self, peer: Peer, now: float) -> tuple[Silence | None, float]:
         """Returns what is to be done about a client, and when to look at it again, at the latest."""
         silent, third = now - peer.quiet_since, self._timeout / 3
-        if peer.link.blocked_since is not None:
-            # It has not read the question.
+        if peer.link.blocked_since is not None and peer.outbox.size:
+            # It has not read the question, so its time to answer has not begun. If nothing waits for it, it has
+            # to be asked: only those for which something waits are given up with their connection.
+            if peer.asked_at is not None:
+                peer.asked_at = now
             return None, now + third
         if peer.asked_at is not None:
             # Where this look is late, so is the question: who was not asked in time is not let go.

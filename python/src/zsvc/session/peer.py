@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from .links import Link, Links
 Route: TypeAlias = "tuple[bytes, ...]"
 MAX_IDLE = 65_536
 """Clients without calls that are remembered, to be told that the server goes away."""
+_SMALL = 128
+"""Bytes that may wait for a client in any case: to give it up, and to tell it why, frees next to nothing."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,7 @@ class Peers:
     """All clients of a server, by their routes."""
 
     def __init__(self, limits: ServerLimits) -> None:
-        self._max_waiting = limits.max_waiting
+        self._max_waiting = self._looks_above = limits.max_waiting
         # Past twice, its streams end first, each with up to one message on top.
         self._max_waiting_per_peer = 2 * limits.max_waiting_per_peer + limits.max_message_size
         self._by_route: dict[Route, Peer] = {}
@@ -233,6 +236,8 @@ class Peers:
         size = peer.outbox.size
         self.waiting += size - peer.accounted
         peer.accounted = size
+        if self.waiting <= self._max_waiting:
+            self._looks_above = self._max_waiting
         if size > self._max_waiting_per_peer:
             self._past[peer.route] = peer
         if size:
@@ -252,19 +257,23 @@ class Peers:
     @property
     def are_past_bounds(self) -> bool:
         """Whether too much waits for one client, or for all together."""
-        return bool(self._past) or self.waiting > self._max_waiting
+        return bool(self._past) or self.waiting > self._looks_above
 
-    def past_bounds(self) -> list[Peer]:
-        """Returns the clients for which too much waits: for one of them, or for all of them together."""
+    def past_bounds(self, most: int) -> list[Peer]:
+        """Returns the clients for which too much waits: for one of them, or for all together, up to so many."""
         found, self._past = list(self._past.values()), {}
         found = [peer for peer in found if peer.outbox.size > self._max_waiting_per_peer]
-        if found or self.waiting <= self._max_waiting:
+        if found or self.waiting <= self._looks_above:
             return found
         # Until a quarter is free, so that those with the least are not looked for again and again.
         left, enough = self.waiting, self._max_waiting // 4 * 3
-        for peer in sorted(self._by_route.values(), key=lambda peer: peer.outbox.size, reverse=True):
+        worth = (peer for peer in self._by_route.values() if peer.outbox.size > _SMALL)
+        for peer in heapq.nlargest(most, worth, key=lambda peer: peer.outbox.size):
             if left <= enough:
                 break
             left -= peer.outbox.size
             found.append(peer)
+        if not found:
+            # All is looked through again once there is more that could be freed, and not again and again.
+            self._looks_above = self.waiting + self._max_waiting // 16
         return found

@@ -40,7 +40,7 @@ MAX_ROUTE_BYTES = 2_048
 MAX_ITEMS_WAITING = 1 << 20
 """Bytes that wait for one client, up to which items of streams are added."""
 _MOST_GIVEN_UP = 1_000
-"""Clients of one connection that are given up at a time: others are not to wait for it."""
+"""Clients that are given up at a time, of one connection or of all: others are not to wait for it."""
 _RELIEF = 0.005
 """Seconds in which those who have too much waiting may still read it."""
 _LAST_WORD = 1_024
@@ -96,7 +96,8 @@ class ServerSession:
         """Ends the calls of a client that is not let in any more, or not as it was."""
         code, text = Code.UNAUTHENTICATED, "the client is not let in any more"
         if is_let_in:
-            code, text = Code.UNAVAILABLE, "the client has lost a role: its calls end, and may be made again"
+            code = Code.UNAVAILABLE
+            text = "the client has lost a role, or has another name: its calls end, and may be made again"
         for peer in [it for it in self._peers.all() if it.key == key]:
             if not is_let_in:
                 peer.outbox.push(write.plain(r.GOING_AWAY, 0))
@@ -470,7 +471,7 @@ class ServerSession:
             for peer in link.some(_MOST_GIVEN_UP):
                 if peer.calls or peer.outbox.size > _LAST_WORD:
                     self._shed(peer, "the client has not read what it was sent for too long")
-        for peer in self._peers.past_bounds():
+        for peer in self._peers.past_bounds(_MOST_GIVEN_UP):
             self._shed(peer, "the client does not read what it is sent")
 
     def _look_at_silent(self, now: float) -> None:
