@@ -234,7 +234,8 @@ fn it_drains_and_ends_on_sigterm() {
 fn an_event_is_published_by_a_call() {
     let folder = Arc::new(tempfile::tempdir().expect("a folder"));
     let schema = folder.path().join("exchange.svc");
-    let text = "package exchange.v1;\n\n@latest\nevent Price {\n    @key symbol: string = 1;\n    cents: u64 = 2;\n}\n";
+    let text = "package exchange.v1;\n\n@latest\nevent Price {\n    @key symbol: string = 1;\n    cents: u64 = 2;\n}\n\n\
+                event Halt {\n    reason: string? = 1;\n}\n";
     std::fs::write(&schema, text).expect("the file can be written");
     let more = "schemas = [\"exchange.svc\"]\n[[grant]]\nsubscribe = [\"*\"]\npublish = [\"*\"]\n";
     let (_router, endpoint) = Router::start_at(folder, more);
@@ -247,6 +248,7 @@ fn an_event_is_published_by_a_call() {
     for given in [
         &["Price/publish", "symbol=ACME", "cents=5"][..],
         &["exchange.v1.Price/publish", r#"{"event": {"symbol": "INIT", "cents": 6}}"#],
+        &["Halt/publish"],
     ] {
         let done = call(given).output().expect("it runs");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));

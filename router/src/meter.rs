@@ -87,7 +87,7 @@ fn record(hub: &Hub, known: &mut HashSet<Name>) {
     }
 }
 
-/// Records the numbers of an event that the router has itself. One that is there no more is forgotten as other numbers are.
+/// Records the numbers of an event that the router has itself. The router's own endpoint forgets those of one that is there no more.
 fn record_event(view: &EventView) {
     let labels = [("realm", view.realm.clone()), ("event", view.event.clone())];
     gauge!(EVENT_SUBSCRIBERS, &labels).set(u32::try_from(view.subscribers).unwrap_or(u32::MAX));

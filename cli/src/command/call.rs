@@ -165,7 +165,7 @@ impl Parameters {
     /// Returns the parameters as one text of JSON.
     pub(crate) fn json(&self, known: &Known, method: &FoundMethod<'_>) -> Result<Cow<'_, str>, Failure> {
         match &self.given[..] {
-            [] => Ok("{}".into()),
+            [] if published(&known.schema, method).is_none() => Ok("{}".into()),
             [one] if one == "-" => self.read("-"),
             [one] if one.starts_with('@') => self.read(&one[1..]),
             [one] if one.trim_start().starts_with('{') => Ok(one.into()),

@@ -8,9 +8,9 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, Share
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use metrics_util::MetricKindMask;
 
-/// What the names begin with of numbers of single workers.
-const OF_WORKERS: &str = "zsvc_router_worker_";
-/// Time after which the numbers of a worker go that is gone. Those of workers that are there are set each second.
+/// What the names begin with of numbers of single workers and events.
+const OF_WORKERS: [&str; 2] = ["zsvc_router_worker_", "zsvc_router_event_"];
+/// Time after which the numbers of a worker or event go that is gone. Those of what is there are set each second.
 const OF_WORKERS_FOR: Duration = Duration::from_secs(60);
 
 /// What this process counts. Cheap to clone.
@@ -20,7 +20,7 @@ pub(super) struct Numbers {
     of_workers: PrometheusHandle,
 }
 
-/// Records what this process counts: the numbers of single workers apart, since there may be others all the time.
+/// Records what this process counts: the numbers of single workers and events apart, since there may be others all the time.
 #[derive(Debug)]
 struct Split {
     all: PrometheusRecorder,
@@ -68,7 +68,7 @@ impl Split {
     }
 
     fn of(&self, name: &str) -> &PrometheusRecorder {
-        if name.starts_with(OF_WORKERS) { &self.of_workers } else { &self.all }
+        if OF_WORKERS.iter().any(|prefix| name.starts_with(prefix)) { &self.of_workers } else { &self.all }
     }
 }
 
@@ -114,6 +114,7 @@ mod tests {
             gauge!("zsvc_router_clients").set(3);
             counter!("zsvc_router_total", "what" => "stray").absolute(0);
             gauge!("zsvc_router_worker_up", "worker" => "gone").set(1);
+            gauge!("zsvc_router_event_subscribers", "event" => "gone").set(5);
             assert!(numbers.render().contains("zsvc_router_worker_up{worker=\"gone\"} 1"));
             while numbers.render().contains("gone") {
                 assert!(Instant::now() < until, "it is never forgotten");

@@ -32,16 +32,20 @@ impl<H: Clone> Forwarder<H> {
     ) -> Result<(), Status> {
         let Self { flights, callers, services, limits, workers, .. } = self;
         let Some(flight) = flights.get_mut(key) else { return Ok(()) };
-        let worker = target.and_then(|worker| workers.get(worker));
-        if let Some(worker) = worker.filter(|worker| is_awaited_enough(worker, limits)) {
-            return Err(refusals::worker_is_awaited(&worker.name, worker.awaited));
-        }
         let mut caller = callers.get_mut(flight.caller);
         let (own, own_bytes) = caller.as_ref().map_or((0, 0), |caller| (caller.queued, caller.queued_bytes));
+        let worker = target.and_then(|worker| workers.get(worker));
+        let clients = self.queued_callers;
+        if let Some(worker) = worker {
+            let calls = Shares { max: limits.max_queued.div_ceil(2), taken: worker.awaited, clients };
+            let bytes = bytes_of_worker(worker, limits, clients);
+            if calls.room_for(own).is_err() || bytes.room_for(own_bytes).is_err() {
+                return Err(refusals::worker_is_awaited(&worker.name, worker.awaited));
+            }
+        }
         let service = &mut services[flight.service];
-        let shares = Shares { max: limits.max_queued, taken: self.queued, clients: self.queued_callers };
-        let bytes =
-            Shares { max: limits.max_queued_bytes, taken: self.queued_bytes, clients: self.queued_callers };
+        let shares = Shares { max: limits.max_queued, taken: self.queued, clients };
+        let bytes = Shares { max: limits.max_queued_bytes, taken: self.queued_bytes, clients };
         let has_room = shares.room_for(own).is_ok() && bytes.room_for(own_bytes).is_ok();
         if !has_room {
             return Err(refusals::queue_is_full(&service.name, self.queued));
@@ -233,15 +237,12 @@ impl<H: Clone> Forwarder<H> {
                 (unsent >= max).then_some(unsent)
             }
             Place::Queued { target, .. } => {
+                let (own, clients) = (self.callers.get(flight.caller)?.queued_bytes, self.queued_callers);
                 let worker = target.and_then(|worker| self.workers.get(worker));
-                if let Some(worker) = worker.filter(|it| it.awaited_bytes > self.limits.max_queued_bytes / 2)
-                {
-                    return Some(worker.awaited_bytes);
-                }
-                let (max, taken) = (self.limits.max_queued_bytes, self.queued_bytes);
-                let shares = Shares { max, taken, clients: self.queued_callers };
-                let own = self.callers.get(flight.caller)?.queued_bytes;
-                shares.room_for(own).is_err().then_some(taken)
+                let of_worker = worker.map(|worker| bytes_of_worker(worker, &self.limits, clients));
+                let of_all = Shares { max: self.limits.max_queued_bytes, taken: self.queued_bytes, clients };
+                let full = |shares: Shares| shares.room_for(own).is_err().then_some(shares.taken);
+                of_worker.and_then(full).or_else(|| full(of_all))
             }
         }
     }
@@ -293,9 +294,10 @@ impl<H: Clone> Forwarder<H> {
     }
 }
 
-/// Reports whether as much waits for a worker alone as may: half of the queue. So one that hangs leaves the other half to other workers.
-fn is_awaited_enough<H>(worker: &Worker<H>, limits: &Limits) -> bool {
-    worker.awaited >= limits.max_queued.div_ceil(2) || worker.awaited_bytes > limits.max_queued_bytes / 2
+/// Returns how many bytes may wait for a worker alone: half of the queue, so that one that hangs leaves the other half to other workers. Its
+/// callers share them as those of all share the queue.
+fn bytes_of_worker<H>(worker: &Worker<H>, limits: &Limits, clients: usize) -> Shares {
+    Shares { max: limits.max_queued_bytes.div_ceil(2), taken: worker.awaited_bytes, clients }
 }
 
 /// Reports whether a call waits for a worker, or for any.

@@ -44,12 +44,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Lives {
     /// Notes that a stream of a life is read, and returns from where it could go on, if all that was kept has come by another one.
     pub(super) fn read(&self, epoch: u64) -> (Reading, Option<Position>) {
-        let life = Arc::clone(lock(&self.0).entry(epoch).or_default());
+        // Held until it is counted, so that the life is not forgotten meanwhile.
+        let mut lives = lock(&self.0);
+        let life = Arc::clone(lives.entry(epoch).or_default());
         let mut entry = lock(&life);
         entry.readers += 1;
         entry.idle_since = None;
         let position = entry.is_steady.then(|| Position::new(epoch, entry.seen));
         drop(entry);
+        drop(lives);
         (Reading { epoch, life }, position)
     }
 
@@ -84,11 +87,15 @@ impl Reading {
         self.epoch
     }
 
-    /// Takes an event. Returns whether it has not come by another stream.
-    pub(super) fn take(&self, sequence: u64) -> bool {
+    /// Takes an event, and passes it on if it has not come by another stream. Returns whether that is so. No other stream takes one
+    /// meanwhile, so that they leave in their order.
+    pub(super) fn take(&self, sequence: u64, pass_on: impl FnOnce()) -> bool {
         let mut life = lock(&self.life);
         let is_new = sequence > life.seen;
         life.seen = life.seen.max(sequence);
+        if is_new {
+            pass_on();
+        }
         is_new
     }
 
@@ -118,12 +125,12 @@ mod tests {
         let lives = Lives::default();
         let (one, nothing) = lives.read(7);
         assert_eq!(nothing, None);
-        assert!(one.take(3));
+        assert!(one.take(3, || ()));
         let (other, nothing) = lives.read(7);
         assert_eq!(nothing, None, "not all that was kept has come");
-        assert!(!other.take(3) && other.take(4) && !one.take(4));
+        assert!(!other.take(3, || ()) && other.take(4, || ()) && !one.take(4, || ()));
         one.live(5);
-        assert!(!other.take(5) && other.take(6));
+        assert!(!other.take(5, || ()) && other.take(6, || ()));
         assert_eq!(lives.read(7).1, Some(Position::new(7, 6)));
         assert_eq!(lives.read(8).1, None);
     }

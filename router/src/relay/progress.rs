@@ -18,6 +18,8 @@ pub(super) struct Progress {
     last: u64,
     /// Number of events in a row that were left out.
     skipped: u32,
+    /// Whether events have come since that was asked.
+    has_moved: bool,
 }
 
 /// What the beginning of a stream says of events that are missing.
@@ -36,7 +38,7 @@ const MAX_SKIPPED: u32 = 8;
 
 impl Progress {
     pub(super) fn of(lives: Lives) -> Self {
-        Self { lives, reading: None, seen: 0, is_steady: false, last: 0, skipped: 0 }
+        Self { lives, reading: None, seen: 0, is_steady: false, last: 0, skipped: 0, has_moved: false }
     }
 
     /// Reports whether it goes on from where it is, after a stream has ended.
@@ -65,20 +67,30 @@ impl Progress {
             self.forget();
             let (reading, position) = self.lives.read(epoch);
             self.reading = Some(reading);
-            let known = position.filter(|known| last.is_none_or(|last| known.sequence() <= last));
-            if let Some(known) = known {
-                (self.seen, self.is_steady) = (known.sequence(), true);
+            if let Some(known) = position {
+                // What has come since this stream began comes once all the same.
+                let seen = last.map_or(known.sequence(), |last| last.min(known.sequence()));
+                (self.seen, self.is_steady) = (seen, true);
                 return Opening::Known;
             }
         }
         if is_told { Opening::Told } else { Opening::Untold }
     }
 
-    /// Takes an event. Returns whether it is new.
-    pub(super) fn take(&mut self, sequence: u64) -> bool {
+    /// Takes an event, and passes it on if it is new. Returns whether it is.
+    pub(super) fn take(&mut self, sequence: u64, pass_on: impl FnOnce()) -> bool {
         self.seen = self.seen.max(sequence);
-        self.skipped = 0;
-        self.reading.as_ref().is_none_or(|reading| reading.take(sequence))
+        (self.skipped, self.has_moved) = (0, true);
+        let Some(reading) = &self.reading else {
+            pass_on();
+            return true;
+        };
+        reading.take(sequence, pass_on)
+    }
+
+    /// Reports whether events have come since this was asked last.
+    pub(super) fn has_moved(&mut self) -> bool {
+        std::mem::take(&mut self.has_moved)
     }
 
     /// Notes that all that was kept has come.
@@ -94,7 +106,7 @@ impl Progress {
     /// what was kept comes, all of that is left out.
     pub(super) fn skip(&mut self) {
         self.skipped += 1;
-        let next = self.seen + 1;
+        let next = self.seen.saturating_add(1);
         let is_one = self.is_steady && self.skipped <= MAX_SKIPPED;
         let next = if is_one {
             next
@@ -125,15 +137,15 @@ mod tests {
     fn a_stream_goes_on_from_what_has_come_once_all_that_was_kept_has() {
         let mut progress = Progress::of(Lives::default());
         assert_eq!(progress.open(7, Some(9)), Opening::Untold, "nothing was known before");
-        assert!(progress.take(3) && progress.take(5));
+        assert!(progress.take(3, || ()) && progress.take(5, || ()));
         assert_eq!(progress.position(), None);
         // Lost, and opened anew: what has come already is known.
         assert_eq!(progress.open(7, Some(9)), Opening::Untold);
-        assert!(!progress.take(5) && progress.take(8));
+        assert!(!progress.take(5, || ()) && progress.take(8, || ()));
         progress.live(9);
         assert_eq!(progress.position(), Some(Position::new(7, 9)));
         assert_eq!(progress.open(7, Some(12)), Opening::Told, "the worker tells what is missing");
-        assert!(progress.take(10));
+        assert!(progress.take(10, || ()));
         assert_eq!(progress.position(), Some(Position::new(7, 10)));
     }
 
@@ -144,7 +156,7 @@ mod tests {
             progress.open(7, Some(9));
             progress.live(9);
             assert_eq!(progress.open(epoch, last), Opening::Told, "the worker tells it");
-            assert_eq!((progress.position(), progress.take(1)), (None, true));
+            assert_eq!((progress.position(), progress.take(1, || ())), (None, true));
         }
     }
 
@@ -154,11 +166,15 @@ mod tests {
         let (mut one, mut other) = (Progress::of(lives.clone()), Progress::of(lives));
         one.open(7, Some(9));
         one.live(9);
-        assert!(one.take(10));
+        assert!(one.take(10, || ()));
         assert_eq!(other.open(7, Some(12)), Opening::Known);
         assert_eq!(other.position(), Some(Position::new(7, 10)));
         assert_eq!(other.open(7, Some(12)), Opening::Told);
-        assert!(other.take(11) && !one.take(11) && one.take(12));
+        assert!(other.take(11, || ()) && !one.take(11, || ()) && one.take(12, || ()));
+        // Newer ones have come since the worker said how many there were.
+        let mut third = Progress::of(one.lives.clone());
+        assert_eq!((third.open(7, Some(10)), third.position()), (Opening::Known, Some(Position::new(7, 10))));
+        assert!(!third.take(12, || panic!("it has come")) && third.take(13, || ()));
         drop((one, other));
     }
 
@@ -179,7 +195,9 @@ mod tests {
             progress.skip();
         }
         assert_eq!(progress.position(), Some(Position::new(7, 200)));
-        progress.take(201);
+        assert!(!progress.has_moved());
+        progress.take(201, || ());
+        assert!(progress.has_moved() && !progress.has_moved());
         progress.skip();
         assert_eq!(progress.position(), Some(Position::new(7, 202)));
     }

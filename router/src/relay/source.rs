@@ -211,7 +211,7 @@ impl Source {
                 Ended::By(why) => why,
             };
             has_gone_on = false;
-            if !was_steady && progress.is_steady() {
+            if progress.has_moved() || !was_steady && progress.is_steady() {
                 pause = PAUSES.0;
             }
             if let Some(why) = &why {
@@ -228,13 +228,14 @@ impl Source {
 
     /// Does what the end of a stream asks for, besides making the next one.
     fn mind(&self, why: &Status, progress: &mut Progress, state: &State) {
-        if why.cause() == Some(Cause::TooLarge) {
+        let is_too_large = why.cause() == Some(Cause::TooLarge);
+        if is_too_large && progress.is_opened() {
             // It would come again and again, and hold up all that come after it.
             progress.skip();
             self.event.lose();
             let (name, why) = (self.event.name().to_owned(), format!("{why}; it is left out"));
             self.observer.tell(|| Event::RelayRefused { name, why });
-        } else if is_final(why) {
+        } else if is_too_large || is_final(why) {
             if progress.is_opened() {
                 // What can't be read, or is refused now, would come again.
                 self.event.lose();
@@ -285,9 +286,7 @@ impl Source {
     fn take(&self, item: Delivered<RawValue>, progress: &mut Progress, state: &State) {
         match item {
             Delivered::Event(sequence, event) => {
-                if progress.take(sequence) {
-                    self.event.pass_on(&event.into_bytes());
-                }
+                progress.take(sequence, || self.event.pass_on(&event.into_bytes()));
             }
             Delivered::Missed(_) => self.event.lose(),
             Delivered::Live(sequence) => {

@@ -265,16 +265,17 @@ fn calls_that_wait_go_to_a_worker_that_comes_and_has_their_key() {
     assert_eq!((world.told("b").len(), world.forwarder.queued()), (1, 0));
 }
 
-#[test]
-fn a_worker_that_hangs_leaves_half_of_the_queue_to_others() {
+const CALLERS: [&str; 6] = ["c", "d", "e", "f", "g", "h"];
+
+/// Returns a router of which 20 calls may wait, with two workers that handle one at a time, and a key of each.
+fn two_busy() -> (World, u8, u8) {
     let limits = Limits { max_queued: 20, ..Limits::default() };
     let mut world = World::with(limits);
     world.forwarder.set_shards([key("p.S/n", 1, "key")]);
     for worker in ["a", "b"] {
         world.worker(worker, 1, 0);
     }
-    let callers = ["c", "d", "e", "f", "g", "h"];
-    for caller in callers {
+    for caller in CALLERS {
         world.caller(caller);
     }
     let key_of = |world: &mut World, worker: &str| {
@@ -291,7 +292,35 @@ fn a_worker_that_hangs_leaves_half_of_the_queue_to_others() {
             })
             .expect("each has some")
     };
-    let (hung, other) = (key_of(&mut world, "a"), key_of(&mut world, "b"));
+    let keys = (key_of(&mut world, "a"), key_of(&mut world, "b"));
+    (world, keys.0, keys.1)
+}
+
+/// Returns calls of these ids for a key.
+fn calls_of(ids: std::ops::RangeInclusive<u64>, key: u8) -> Vec<Vec<u8>> {
+    ids.map(|id| call_of(id, "p.S/n", &[0x91, key])).collect()
+}
+
+#[test]
+fn a_caller_that_floods_one_key_leaves_places_to_others_of_its_worker() {
+    let (mut world, hot, _) = two_busy();
+    world.says("c", &calls_of(1..=30, hot));
+    let told = world.told("c");
+    assert!(
+        !told.is_empty() && told.iter().all(|line| line.ends_with("ResourceExhausted NotSent Overloaded"))
+    );
+    let waiting = world.forwarder.queued();
+    for caller in ["d", "e"] {
+        world.says(caller, &calls_of(1..=1, hot));
+        assert_eq!(world.told(caller), Vec::<String>::new());
+    }
+    assert_eq!(world.forwarder.queued(), waiting + 2);
+}
+
+#[test]
+fn a_worker_that_hangs_leaves_half_of_the_queue_to_others() {
+    let (mut world, hung, other) = two_busy();
+    let callers = CALLERS;
     for caller in callers {
         world.says(caller, &(1..=4).map(|id| call_of(id, "p.S/n", &[0x91, hung])).collect::<Vec<_>>());
     }

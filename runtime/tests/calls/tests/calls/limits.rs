@@ -333,7 +333,7 @@ fn a_message_far_past_the_bound_of_libzmq_is_sent_twice() {
 fn unread_answers() {
     on_one_thread(async {
         let server = Running::with(|server| server.max_message_size(100_000).max_waiting_per_peer(1_600_000));
-        let dealer = raw::dealer(server.endpoint());
+        let dealer = raw::narrow_dealer(server.endpoint());
         // Calls are handled faster than answers can be sent: the client reads none, and the system holds a few megabytes.
         dealer.send(raw::calls_of_fill(1_000, 90_000), 0).unwrap();
         server.client().await.echo("another's").await.unwrap();
@@ -371,7 +371,7 @@ fn answers_past_all_that_may_wait_are_errors_that_say_so() {
 fn unread_items_whatever_the_credit() {
     on_one_thread(async {
         let server = Running::with(|server| server.max_message_size(100_000)).lossy();
-        let dealer = raw::dealer(server.endpoint());
+        let dealer = raw::narrow_dealer(server.endpoint());
         dealer.send(raw::call_of_pour("a", 90_000), 0).unwrap();
         server.journal.has("a dropped").await;
         let accepted = server.journal.count("a accepted");

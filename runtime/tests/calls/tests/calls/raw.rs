@@ -23,7 +23,7 @@ pub(crate) fn dealer(endpoint: &str) -> zmq::Socket {
     dealer
 }
 
-/// Like [`dealer`], with small receive buffers.
+/// Like [`dealer`], with small receive buffers: what it takes without being asked is little, and not up to a thousand messages.
 pub(crate) fn narrow_dealer(endpoint: &str) -> zmq::Socket {
     let dealer = unconnected();
     dealer.set_rcvhwm(1).unwrap();

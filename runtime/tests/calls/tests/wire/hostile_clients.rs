@@ -1,6 +1,8 @@
 //! Clients that violate the protocol, against a real server: it answers or counts the violation, and serves all other
 //! clients as before.
 
+use std::time::{Duration, Instant};
+
 use rmpv::Value;
 use zsvc::Dropped;
 use zsvc::middleware::ConcurrencyLimit;
@@ -273,7 +275,7 @@ fn a_message_may_have_a_route_of_limited_size() {
 #[test]
 fn many_routes_are_many_clients() {
     // The last of them are told long after the first.
-    let patient = Serving::with(|server| server.peer_timeout(std::time::Duration::from_hours(1)));
+    let patient = Serving::with(|server| server.peer_timeout(Duration::from_hours(1)));
     attacked_with(&patient, |_, attacker| {
         let ping = batch(&[record![kind::PING, 5]]);
         for route in 0..20_000_u32 {
@@ -299,6 +301,22 @@ fn made_up_routes_share_the_limits_of_their_connection() {
         assert_eq!(attacker.next().error(), (2, 8, 0));
         attacker.send_frames(&[&b"a"[..], &batch(&[record![kind::CANCEL, 1]])]);
         Dealer::connect(&one.endpoint).good_call();
+        // The handler of a cancelled call is dropped by its own task, soon.
+        let until = Instant::now() + Duration::from_secs(10);
+        let is_served = |id: u64, attacker: &mut Dealer| {
+            attacker.send_frames(&[&b"b"[..], &batch(&[call(id, "last", &record!["ACME"])])]);
+            loop {
+                let record = attacker.next();
+                if record.id() == id {
+                    break record.kind() == kind::REPLY;
+                }
+            }
+        };
+        let mut id = 3;
+        while !is_served(id, attacker) {
+            assert!(Instant::now() < until, "its call counts for ever");
+            id += 1;
+        }
     });
 }
 
@@ -315,7 +333,7 @@ fn announced_lengths_are_not_trusted() {
 
 #[test]
 fn a_client_that_does_not_read_is_told_that_it_was_given_up() {
-    let brief = std::time::Duration::from_millis(200);
+    let brief = Duration::from_millis(200);
     let server = Serving::with(|server| server.peer_timeout(brief)).lossy();
     let mut attacker = Dealer::connect_narrow(&server.endpoint);
     attacker.say(&[call(1, "last", &record!["SLOW"])]);
