@@ -32,7 +32,7 @@ macro_rules! kind {
             include!(concat!(env!("OUT_DIR"), $file));
 
             use shared::v1::{Books, BooksClient};
-            use zsvc::{Context, Error};
+            use zsvc::{Context, Status};
             use $types::{Amount, Currency};
 
             use crate::Failure;
@@ -40,7 +40,7 @@ macro_rules! kind {
             struct Same;
 
             impl Books for Same {
-                async fn echo(&self, _: &Context, amounts: Vec<Amount>) -> Result<Vec<Amount>, Error> {
+                async fn echo(&self, _: &Context, amounts: Vec<Amount>) -> Result<Vec<Amount>, Status> {
                     Ok(amounts)
                 }
             }
