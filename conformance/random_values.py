@@ -4,8 +4,8 @@
     PYTHONPATH=conformance/python:python/src:python/tests python3 conformance/random_values.py [EXAMPLES [any]]
 
 The values are of `Shape`, which has every form that a value has on the wire. What comes back must be the very bytes
-that were sent: each program reads them into its own types, and writes them anew. They are the same ones each time, unless
-`any` follows.
+that were sent: each program reads them into its own types, and writes them anew. They are the same ones each time,
+unless `any` follows.
 """
 
 from __future__ import annotations
