@@ -22,7 +22,7 @@ use crate::live::items::{Lines, shown_name};
 use crate::live::known::{Known, SchemaFiles};
 use crate::live::output::Output;
 use crate::live::reflection::Reflection;
-use crate::live::run::{Stop, run, unless_interrupted};
+use crate::live::run::{Stop, run};
 use crate::live::target::{Connected, Target};
 
 /// The arguments of `bench`.
@@ -88,19 +88,13 @@ impl Bench {
 
     async fn bench(&self) -> Result<(), Stop> {
         let files = self.schema.read()?;
-        let connected = self.target.connect().await?;
-        let measured = unless_interrupted(self.over(&connected, files)).await;
-        connected.close().await;
-        measured
+        self.target.with_server(async |connected| self.over(connected, files).await).await
     }
 
     async fn over(&self, connected: &Connected, files: Option<Known>) -> Result<(), Stop> {
-        let (known, name) = if let Some(known) = files {
-            (known, self.method.clone())
-        } else {
-            let reflection = Reflection::new(&connected.channel);
-            let services = reflection.services().await?;
-            Known::of_method(&reflection, &services, &self.method).await?
+        let (known, name) = match files {
+            Some(known) => (known, self.method.clone()),
+            None => Known::of_method(&Reflection::new(&connected.channel), &self.method).await?,
         };
         let method = known.method(&name)?;
         let item_type = self.item_type(&method)?;

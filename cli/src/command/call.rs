@@ -21,7 +21,7 @@ use crate::live::items::{Lines, read_all};
 use crate::live::known::{Known, SchemaFiles};
 use crate::live::output::Output;
 use crate::live::reflection::Reflection;
-use crate::live::run::{Stop, run, unless_interrupted};
+use crate::live::run::{Stop, run};
 use crate::live::target::{Connected, Target};
 
 /// The arguments of `call`.
@@ -85,19 +85,13 @@ impl Call {
         if let Some(known) = &files {
             self.prepared(known, &self.method)?;
         }
-        let connected = self.target.connect().await?;
-        let called = unless_interrupted(self.over(&connected, files)).await;
-        connected.close().await;
-        called
+        self.target.with_server(async |connected| self.over(connected, files).await).await
     }
 
     async fn over(&self, connected: &Connected, files: Option<Known>) -> Result<(), Stop> {
-        let (known, name) = if let Some(known) = files {
-            (known, self.method.clone())
-        } else {
-            let reflection = Reflection::new(&connected.channel);
-            let services = reflection.services().await?;
-            Known::of_method(&reflection, &services, &self.method).await?
+        let (known, name) = match files {
+            Some(known) => (known, self.method.clone()),
+            None => Known::of_method(&Reflection::new(&connected.channel), &self.method).await?,
         };
         let (method, params) = self.prepared(&known, &name)?;
         let takes_items =

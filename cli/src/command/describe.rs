@@ -12,7 +12,7 @@ use crate::live::failure::{Failure, shown};
 use crate::live::known::{Known, SchemaFiles};
 use crate::live::output::Output;
 use crate::live::reflection::{Reflection, is_builtin};
-use crate::live::run::{Stop, run, unless_interrupted};
+use crate::live::run::{Stop, run};
 use crate::live::target::{Connected, Target};
 
 /// The arguments of `describe`.
@@ -45,10 +45,7 @@ impl Describe {
         let found = if let Some(known) = self.schema.read()? {
             found(&known, &self.name)?
         } else {
-            let connected = self.target.connect().await?;
-            let found = unless_interrupted(self.ask(&connected)).await;
-            connected.close().await;
-            found?
+            self.target.with_server(async |connected| self.ask(connected).await).await?
         };
         let output = Output::new();
         if self.target.json {

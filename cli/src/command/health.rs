@@ -8,7 +8,7 @@ use crate::live::caller::{CallFailure, Caller};
 use crate::live::failure::Failure;
 use crate::live::output::Output;
 use crate::live::reflection::{builtin, builtin_method};
-use crate::live::run::{Stop, run, unless_interrupted};
+use crate::live::run::{Stop, run};
 use crate::live::target::{Connected, Target};
 
 /// The arguments of `health`.
@@ -31,10 +31,7 @@ impl Health {
     }
 
     async fn health(&self) -> Result<(), Stop> {
-        let connected = self.target.connect().await?;
-        let told = unless_interrupted(self.ask(&connected)).await;
-        connected.close().await;
-        told
+        self.target.with_server(async |connected| self.ask(connected).await).await
     }
 
     async fn ask(&self, connected: &Connected) -> Result<(), Stop> {

@@ -10,8 +10,8 @@ use crate::live::failure::{Failure, shown};
 use crate::live::known::{Known, SchemaFiles};
 use crate::live::output::Output;
 use crate::live::reflection::{Reflection, ServiceInfo, is_builtin};
-use crate::live::run::{Stop, run, unless_interrupted};
-use crate::live::target::Target;
+use crate::live::run::{Stop, run};
+use crate::live::target::{Connected, Target};
 
 /// The arguments of `list`.
 #[derive(Debug, Args)]
@@ -47,11 +47,8 @@ impl List {
         let listed = if let Some(known) = self.schema.read()? {
             of_schema(&known)
         } else {
-            let connected = self.target.connect().await?;
-            let reflection = Reflection::new(&connected.channel);
-            let services = unless_interrupted(reflection.services()).await;
-            connected.close().await;
-            services?.iter().map(of_server).collect()
+            let asked = async |connected: &Connected| Reflection::new(&connected.channel).services().await;
+            self.target.with_server(asked).await?.iter().map(of_server).collect()
         };
         let wanted = match &self.service {
             Some(name) => vec![Self::named(listed, name)?],

@@ -9,7 +9,7 @@ use zsvc_dynamic::duration;
 use super::Outcome;
 use crate::live::failure::Failure;
 use crate::live::output::Output;
-use crate::live::run::{Stop, run, unless_interrupted};
+use crate::live::run::{Stop, run};
 use crate::live::target::{Connected, Target};
 
 /// The arguments of `ping`.
@@ -35,10 +35,7 @@ impl Ping {
     }
 
     async fn ping(&self) -> Result<(), Stop> {
-        let connected = self.target.connect().await?;
-        let pinged = unless_interrupted(self.all(&connected)).await;
-        connected.close().await;
-        pinged
+        self.target.with_server(async |connected| self.all(connected).await).await
     }
 
     async fn all(&self, connected: &Connected) -> Result<(), Stop> {

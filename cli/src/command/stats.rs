@@ -12,7 +12,7 @@ use crate::live::caller::{CallFailure, Caller};
 use crate::live::failure::Failure;
 use crate::live::output::{Closed, Output};
 use crate::live::reflection::{builtin, builtin_method};
-use crate::live::run::{Stop, run, unless_interrupted};
+use crate::live::run::{Stop, run};
 use crate::live::snapshot::Snapshot;
 use crate::live::target::{Connected, Target};
 
@@ -66,10 +66,7 @@ impl Stats {
     }
 
     async fn stats(&self) -> Result<(), Stop> {
-        let connected = self.target.connect().await?;
-        let told = unless_interrupted(self.ask(&connected)).await;
-        connected.close().await;
-        told
+        self.target.with_server(async |connected| self.ask(connected).await).await
     }
 
     async fn ask(&self, connected: &Connected) -> Result<(), Stop> {

@@ -90,10 +90,9 @@ impl Tap {
 
     /// Asks the server for the schemas of all its services, which are one only if they are of the same files.
     async fn ask(&self) -> Result<Option<Known>, Stop> {
+        // A server that can't be reached ends the command, and one that tells no schema does not.
         let connected = self.target.connect().await?;
-        let asked = unless_interrupted(all_schemas(&connected)).await;
-        connected.close().await;
-        match asked {
+        match connected.until_interrupted(all_schemas).await {
             Ok(known) => Ok(Some(known)),
             // Sizes and methods are seen without a schema.
             Err(Stop::Failed(failure)) => {
@@ -155,11 +154,10 @@ impl Tap {
             ))
             .help("`zsvc tap --record FILE` writes recordings")
         })?;
-        let connected = self.target.connect().await?;
-        let replayed = unless_interrupted(async {
+        let replayed = async |connected: &Connected| {
             let known = match self.schema.read()? {
                 Some(known) => known,
-                None => all_schemas(&connected).await?,
+                None => all_schemas(connected).await?,
             };
             let caller = Caller::new(&connected.channel, &known.schema);
             let began = Instant::now();
@@ -167,10 +165,8 @@ impl Tap {
             let calls = calls.into_iter().map(|call| again(call, &caller, &known, began, output));
             // All at once, since each waits for its time.
             all_of(calls.collect()).await
-        })
-        .await;
-        connected.close().await;
-        replayed
+        };
+        self.target.with_server(replayed).await
     }
 }
 

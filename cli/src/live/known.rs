@@ -79,11 +79,8 @@ impl Known {
 
     /// Asks a server for the schema of the service that has a method, of which an end of the name will do. Returns the method's full
     /// name, too.
-    pub(crate) async fn of_method(
-        reflection: &Reflection<'_>,
-        services: &[ServiceInfo],
-        name: &str,
-    ) -> Result<(Self, String), Stop> {
+    pub(crate) async fn of_method(reflection: &Reflection<'_>, name: &str) -> Result<(Self, String), Stop> {
+        let services = reflection.services().await?;
         let full: Vec<String> = services.iter().flat_map(ServiceInfo::method_names).collect();
         let name = pick(&full, name)?;
         // The name has a `/`, since it was made with one.

@@ -10,6 +10,7 @@ use zsvc_codegen::Project;
 use zsvc_dynamic::duration;
 
 use super::failure::{Failure, shown};
+use super::run::{Stop, unless_interrupted};
 use crate::command::Outcome;
 
 /// The server to talk to.
@@ -42,6 +43,16 @@ pub(crate) struct Connected {
 const CLOSING: Duration = Duration::from_millis(500);
 
 impl Connected {
+    /// Does something with the server unless the user interrupts it, and closes the connection.
+    pub(crate) async fn until_interrupted<T>(
+        self,
+        work: impl AsyncFnOnce(&Self) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let done = unless_interrupted(work(&self)).await;
+        self.close().await;
+        done
+    }
+
     /// Closes the connection once the server knows of all that was sent.
     pub(crate) async fn close(self) {
         // The command is done, whether or not the server has answered.
@@ -75,6 +86,14 @@ impl Target {
         let began = Instant::now();
         let channel = builder.connect().await.map_err(|status| self.unreached(&endpoint, &status, began))?;
         Ok(Connected { channel, endpoint })
+    }
+
+    /// Connects, does something with the server unless the user interrupts it, and closes the connection.
+    pub(crate) async fn with_server<T>(
+        &self,
+        work: impl AsyncFnOnce(&Connected) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        self.connect().await?.until_interrupted(work).await
     }
 
     fn curve(&self) -> Result<Option<CurveClient>, Failure> {
