@@ -1,7 +1,6 @@
 """gRPC's asyncio: the service of `proto/echo.proto`, with the defaults but for the size of messages."""
 
 import asyncio
-import time
 
 import echo_pb2
 import echo_pb2_grpc
@@ -38,54 +37,29 @@ def serve():
 
 
 async def load(name, endpoint, warm_up, window):
-    in_flight, size = results.LOADS[name]
-    request, calls, over = echo_pb2.Payload(data=b"\x07" * size), 0, False
+    size = results.LOADS[name][1]
+    request = echo_pb2.Payload(data=b"\x07" * size)
     async with grpc.aio.insecure_channel(endpoint, options=OPTIONS) as channel:
         stub = echo_pb2_grpc.EchoStub(channel)
 
-        async def calling():
-            nonlocal calls
-            while not over:
-                answer = await stub.Echo(request)
-                assert len(answer.data) == size
-                calls += 1
+        async def call():
+            answer = await stub.Echo(request)
+            assert len(answer.data) == size
 
-        tasks = [asyncio.ensure_future(calling()) for _ in range(in_flight)]
-        await asyncio.sleep(warm_up)
-        before, start = calls, time.perf_counter()
-        await asyncio.sleep(window)
-        made, seconds = calls - before, time.perf_counter() - start
-        over = True
-        await asyncio.gather(*tasks)
-        results.tell_rate(name, made, seconds)
+        await results.load_by_tasks(name, call, warm_up, window)
 
 
 async def stream(name, endpoint, warm_up, window):
-    size, items, start = results.ITEMS[name], 0, None
+    size = results.ITEMS[name]
     async with grpc.aio.insecure_channel(endpoint, options=OPTIONS) as channel:
         call = echo_pb2_grpc.EchoStub(channel).Items(echo_pb2.Size(size=size))
-        warm = time.perf_counter() + warm_up
+        counted = results.Items(name, warm_up, window)
         async for item in call:
             assert len(item.data) == size
-            now = time.perf_counter()
-            if start is None:
-                start = now if now >= warm else None
-                continue
-            items += 1
-            if now - start >= window:
+            if counted.take():
                 break
         call.cancel()
-        results.tell({"name": name, "value": items / (now - start), "unit": "items/s"})
+        counted.tell()
 
 
-def drive(measure, endpoint, warm_up, window):
-    if measure in results.LOADS:
-        asyncio.run(load(measure, endpoint, warm_up, window))
-    elif measure in results.ITEMS:
-        asyncio.run(stream(measure, endpoint, warm_up, window))
-    else:
-        return False
-    return True
-
-
-results.main(serve, drive)
+results.main(serve, results.drives(results.by_loop(load), results.by_loop(stream)))

@@ -68,31 +68,16 @@ def load(name, endpoint, warm_up, window):
 
 
 def stream(name, endpoint, warm_up, window):
-    size, items, start = results.ITEMS[name], 0, None
+    size = results.ITEMS[name]
     stub = echo_pb2_grpc.EchoStub(grpc.insecure_channel(endpoint, options=OPTIONS))
     call = stub.Items(echo_pb2.Size(size=size))
-    warm = time.perf_counter() + warm_up
+    counted = results.Items(name, warm_up, window)
     for item in call:
         assert len(item.data) == size
-        now = time.perf_counter()
-        if start is None:
-            start = now if now >= warm else None
-            continue
-        items += 1
-        if now - start >= window:
+        if counted.take():
             break
-    results.tell({"name": name, "value": items / (now - start), "unit": "items/s"})
+    counted.tell()
     os._exit(0)
 
 
-def drive(measure, endpoint, warm_up, window):
-    if measure in results.LOADS:
-        load(measure, endpoint, warm_up, window)
-    elif measure in results.ITEMS:
-        stream(measure, endpoint, warm_up, window)
-    else:
-        return False
-    return True
-
-
-results.main(serve, drive)
+results.main(serve, results.drives(load, stream))

@@ -1,9 +1,10 @@
-"""What both Python peers share: arguments, the measured time, and results as lines of JSON.
+"""What the Python peers share: arguments, the measured time, and results as lines of JSON.
 
 `PEER.py serve` prints its endpoint and serves until its standard input ends.
 `PEER.py drive MEASURE ENDPOINT WARM_UP WINDOW` warms up and measures, both times in seconds, and prints its results.
 """
 
+import asyncio
 import json
 import os
 import sys
@@ -73,6 +74,68 @@ def tell_rate(name, calls, seconds):
         tell({"name": name, "value": calls * LOADS[name][1] / seconds, "unit": "bytes/s"})
     else:
         tell({"name": name, "value": calls / seconds, "unit": "calls/s"})
+
+
+class Items:
+    """Counts the items of one stream, once the time to warm up is over."""
+
+    def __init__(self, name, warm_up, window):
+        self.name, self.window = name, window
+        self.warm, self.start, self.count, self.seconds = time.perf_counter() + warm_up, None, 0, 0.0
+
+    def take(self):
+        """Counts an item. Returns whether enough were measured."""
+        now = time.perf_counter()
+        if self.start is None:
+            self.start = now if now >= self.warm else None
+            return False
+        self.count += 1
+        self.seconds = now - self.start
+        return self.seconds >= self.window
+
+    def tell(self):
+        """Prints items per second."""
+        tell({"name": self.name, "value": self.count / self.seconds, "unit": "items/s"})
+
+
+async def load_by_tasks(name, call, warm_up, window):
+    """Keeps calls in flight by as many tasks, and prints their rate."""
+    calls, over = 0, False
+
+    async def calling():
+        nonlocal calls
+        while not over:
+            await call()
+            calls += 1
+
+    tasks = [asyncio.ensure_future(calling()) for _ in range(LOADS[name][0])]
+    await asyncio.sleep(warm_up)
+    before, start = calls, time.perf_counter()
+    await asyncio.sleep(window)
+    made, seconds = calls - before, time.perf_counter() - start
+    over = True
+    await asyncio.gather(*tasks)
+    tell_rate(name, made, seconds)
+
+
+def by_loop(measure):
+    """Returns what runs a measure in an event loop of its own."""
+    return lambda *arguments: asyncio.run(measure(*arguments))
+
+
+def drives(load, stream, most=None):
+    """Returns what measures by two functions: rates of up to `most` calls in flight, and items of a stream."""
+
+    def drive(measure, endpoint, warm_up, window):
+        if measure in LOADS and (most is None or LOADS[measure][0] <= most):
+            load(measure, endpoint, warm_up, window)
+        elif measure in ITEMS:
+            stream(measure, endpoint, warm_up, window)
+        else:
+            return False
+        return True
+
+    return drive
 
 
 def tell_first_answer(call):

@@ -70,18 +70,13 @@ def rate(name, clients, payload, warm_up, window):
 
 def stream(name, client, warm_up, window):
     """Counts the items of one stream."""
-    size, items, start = results.ITEMS[name], 0, None
-    warm = time.perf_counter() + warm_up
+    size = results.ITEMS[name]
+    counted = results.Items(name, warm_up, window)
     for item in client.items(size):
         assert len(item) == size
-        now = time.perf_counter()
-        if start is None:
-            start = now if now >= warm else None
-            continue
-        items += 1
-        if now - start >= window:
+        if counted.take():
             break
-    results.tell({"name": name, "value": items / (now - start), "unit": "items/s"})
+    counted.tell()
 
 
 def drive(measure, endpoint, warm_up, window):

@@ -32,29 +32,14 @@ def load(name, endpoint, warm_up, window):
 
 
 def stream(name, endpoint, warm_up, window):
-    size, items, start = results.ITEMS[name], 0, None
+    size = results.ITEMS[name]
     with EchoBlockingClient.connect(endpoint) as client, client.items(size) as answers:
-        warm = time.perf_counter() + warm_up
+        counted = results.Items(name, warm_up, window)
         for _ in answers:
-            now = time.perf_counter()
-            if start is None:
-                start = now if now >= warm else None
-                continue
-            items += 1
-            if now - start >= window:
+            if counted.take():
                 break
-        results.tell({"name": name, "value": items / (now - start), "unit": "items/s"})
-
-
-def drive(measure, endpoint, warm_up, window):
-    if measure in results.LOADS and results.LOADS[measure][0] <= MOST_THREADS:
-        load(measure, endpoint, warm_up, window)
-    elif measure in results.ITEMS:
-        stream(measure, endpoint, warm_up, window)
-    else:
-        return False
-    return True
+        counted.tell()
 
 
 if __name__ == "__main__":
-    results.main(zsvc_peer.serve, drive)
+    results.main(zsvc_peer.serve, results.drives(load, stream, MOST_THREADS))

@@ -1,7 +1,6 @@
 """zsvc for asyncio: the service of `svc/echo.svc`, with the defaults, deadlines and limits included."""
 
 import asyncio
-import time
 
 import results
 import zsvc
@@ -34,52 +33,27 @@ def serve():
 
 
 async def load(name, endpoint, warm_up, window):
-    in_flight, size = results.LOADS[name]
-    payload, calls, over = b"\x07" * size, 0, False
+    size = results.LOADS[name][1]
+    payload = b"\x07" * size
     async with EchoClient.connect(endpoint) as client:
 
-        async def calling():
-            nonlocal calls
-            while not over:
-                answer = await client.echo(payload)
-                assert len(answer) == size
-                calls += 1
+        async def call():
+            answer = await client.echo(payload)
+            assert len(answer) == size
 
-        tasks = [asyncio.ensure_future(calling()) for _ in range(in_flight)]
-        await asyncio.sleep(warm_up)
-        before, start = calls, time.perf_counter()
-        await asyncio.sleep(window)
-        made, seconds = calls - before, time.perf_counter() - start
-        over = True
-        await asyncio.gather(*tasks)
-        results.tell_rate(name, made, seconds)
+        await results.load_by_tasks(name, call, warm_up, window)
 
 
 async def stream(name, endpoint, warm_up, window):
-    size, items = results.ITEMS[name], 0
+    size = results.ITEMS[name]
     async with EchoClient.connect(endpoint) as client, client.items(size) as answers:
-        warm, start = time.perf_counter() + warm_up, None
+        counted = results.Items(name, warm_up, window)
         async for item in answers:
             assert len(item) == size
-            now = time.perf_counter()
-            if start is None:
-                start = now if now >= warm else None
-                continue
-            items += 1
-            if now - start >= window:
+            if counted.take():
                 break
-        results.tell({"name": name, "value": items / (now - start), "unit": "items/s"})
-
-
-def drive(measure, endpoint, warm_up, window):
-    if measure in results.LOADS:
-        asyncio.run(load(measure, endpoint, warm_up, window))
-    elif measure in results.ITEMS:
-        asyncio.run(stream(measure, endpoint, warm_up, window))
-    else:
-        return False
-    return True
+        counted.tell()
 
 
 if __name__ == "__main__":
-    results.main(serve, drive)
+    results.main(serve, results.drives(results.by_loop(load), results.by_loop(stream)))
