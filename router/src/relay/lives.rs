@@ -135,6 +135,15 @@ mod tests {
         assert_eq!(lives.read(8).1, None);
     }
 
+    /// Or another stream could pass on a later event first.
+    #[test]
+    fn no_other_stream_takes_an_event_while_one_is_passed_on() {
+        let (one, _) = Lives::default().read(7);
+        let life = Arc::clone(&one.life);
+        assert!(one.take(1, || assert!(life.try_lock().is_err())));
+        assert!(!one.take(1, || panic!("it has come")) && life.try_lock().is_ok());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_life_without_a_stream_is_over_after_a_while() {
         let lives = Lives::default();
