@@ -9,4 +9,5 @@ fn all_that_was_sent_is_counted() {
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     let expected = ["100000 readings of 20 sensors, 20.0 °C at most", "200 signs of life"];
     assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+    assert!(include_str!("../README.md").contains(&*text), "the README shows it");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use zsvc::{Channel, Register, Retry, Server, ServerBuilder};
+use zsvc::{Channel, Register, Retry, Server, ServerBuilder, Status};
 use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
 use zsvc_calls::{Journal, Probe, Watchdog};
 use zsvc_router::forwarder::{Counters, Limits, NewWorker, WorkerState, WorkerView};
@@ -24,6 +24,13 @@ pub const PROBE: &str = "probe.v1.Probe";
 /// The test hangs.
 pub fn run<F: Future>(test: F) -> F::Output {
     run_in(tokio::runtime::Builder::new_multi_thread().worker_threads(3), test)
+}
+
+/// Begins a call of `hold` beside the test, whose handler waits until the gate of this name is open, and returns the name.
+#[must_use]
+pub fn holding(client: &ProbeClient, name: &'static str) -> JoinHandle<Result<String, Status>> {
+    let client = client.clone();
+    tokio::spawn(async move { client.hold(name).await })
 }
 
 /// Runs a test on one thread, so that each task does all that it has before the next one runs.

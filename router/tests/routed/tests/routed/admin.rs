@@ -2,7 +2,7 @@
 
 use zsvc::health::HealthClient;
 use zsvc::{Channel, Code, Error, Outcome};
-use zsvc_routed::{ANY_PORT, PROBE, Routing, Worker, run};
+use zsvc_routed::{ANY_PORT, PROBE, Routing, Worker, holding, run};
 use zsvc_router::admin::{AdminClient, AdminError, WorkerState};
 use zsvc_router::{Config, Grant, Scope};
 
@@ -23,10 +23,7 @@ fn a_router_tells_its_workers_routes_clients_and_numbers() {
         let router = Routing::of(config);
         router.has_up(2).await;
         let (client, admin) = (router.client().await, admin_of(&router).await);
-        let held = tokio::spawn({
-            let client = client.clone();
-            async move { client.hold("gate").await }
-        });
+        let held = holding(&client, "gate");
         worker.journal.has("gate began").await;
         let workers = admin.workers().await.unwrap();
         assert_eq!(workers.len(), 1, "{workers:?}");

@@ -5,7 +5,7 @@ use std::io;
 use tokio::sync::{mpsc, watch};
 use zsvc::discovery::{Discover, Found, FoundServer};
 use zsvc::forward::Registry;
-use zsvc_routed::{ANY_PORT, PROBE, Routing, Worker, run};
+use zsvc_routed::{ANY_PORT, PROBE, Routing, Worker, holding, run};
 use zsvc_router::{Config, Discovered, Event, RouterError, Source};
 
 /// A registry that tells what the test says, and fails while that is nothing.
@@ -49,10 +49,7 @@ fn workers_that_are_found_come_and_go_without_a_lost_call() {
         // Before it was found: it waits.
         let client = router.client().await;
         client.echo(vec![1]).await.unwrap();
-        let held = tokio::spawn({
-            let client = client.clone();
-            async move { client.hold("gate").await }
-        });
+        let held = holding(&client, "gate");
         first.journal.has("gate began").await;
         tell.send_replace(Some(vec![second.endpoint.clone()]));
         router.sees(|workers| workers.iter().any(|worker| worker.name == second.endpoint)).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use zsvc::{Cause, Code, Outcome};
-use zsvc_routed::{Routing, Worker, free_endpoint, run};
+use zsvc_routed::{Routing, Worker, free_endpoint, holding, run};
 use zsvc_router::forwarder::Limits;
 
 #[test]
@@ -13,10 +13,7 @@ fn a_call_that_a_lost_worker_had_may_have_run() {
         let router = Routing::to([worker.listed("one", 10)]);
         router.has_up(1).await;
         let client = router.client().await;
-        let held = tokio::spawn({
-            let client = client.clone();
-            async move { client.hold("gate").await }
-        });
+        let held = holding(&client, "gate");
         worker.journal.has("gate began").await;
         worker.kill().await;
         let status = held.await.unwrap().unwrap_err();
@@ -94,10 +91,7 @@ fn a_call_whose_deadline_passes_in_the_queue_was_not_sent() {
         let router = Routing::to([worker.listed("one", 1)]);
         router.has_up(1).await;
         let client = router.client().await;
-        let running = tokio::spawn({
-            let client = client.clone();
-            async move { client.hold("a").await }
-        });
+        let running = holding(&client, "a");
         worker.journal.has("a began").await;
         let late = client.hold("b").deadline(Duration::from_millis(50)).await.unwrap_err();
         assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
@@ -126,10 +120,7 @@ fn a_router_that_drains_finishes_what_it_has_and_refuses_the_rest() {
         let router = Routing::to([worker.listed("one", 10)]);
         router.has_up(1).await;
         let client = router.client().await;
-        let held = tokio::spawn({
-            let client = client.clone();
-            async move { client.hold("gate").await }
-        });
+        let held = holding(&client, "gate");
         worker.journal.has("gate began").await;
         let stopping = tokio::spawn(router.stop());
         let refused = loop {
@@ -152,10 +143,7 @@ fn dropping_a_call_cancels_it_at_the_worker() {
         let router = Routing::to([worker.listed("one", 10)]);
         router.has_up(1).await;
         let client = router.client().await;
-        let held = tokio::spawn({
-            let client = client.clone();
-            async move { client.hold("gate").await }
-        });
+        let held = holding(&client, "gate");
         worker.journal.has("gate began").await;
         held.abort();
         worker.journal.has("gate dropped").await;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use zsvc_routed::{ANY_PORT, Routing, Worker, free_endpoint, listed, run};
+use zsvc_routed::{ANY_PORT, Routing, Worker, free_endpoint, holding, listed, run};
 use zsvc_router::{Config, Event, WorkerProcess};
 
 /// Starts a router that runs a script of the shell as a worker process, and returns what happens.
@@ -128,10 +128,7 @@ fn no_process_is_started_while_the_router_drains() {
         let router = Routing::of(config.observe(move |event| drop(tell.send(event.clone()))));
         router.has_up(1).await;
         let (client, handle) = (router.client().await, router.handle.clone());
-        let held = tokio::spawn({
-            let client = client.clone();
-            async move { client.hold("gate").await }
-        });
+        let held = holding(&client, "gate");
         worker.journal.has("gate began").await;
         let stopping = tokio::spawn(router.stop());
         while client.echo(vec![1]).await.is_ok() {}

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use zsvc::{Cause, Code, Outcome, Register};
 use zsvc_proto::wire::Registration;
-use zsvc_routed::{ANY_PORT, Routing, Worker, free_endpoint, listed, run};
+use zsvc_routed::{ANY_PORT, Routing, Worker, free_endpoint, holding, listed, run};
 use zsvc_router::{Config, Event, Grant, Scope};
 
 /// Everybody may call and serve everything.
@@ -157,10 +157,7 @@ fn a_worker_whose_grant_is_taken_away_serves_no_more() {
         let registered = Worker::registering(Register::at(&router.endpoint).name("w"));
         router.has_up(1).await;
         let client = router.client().await;
-        let held = tokio::spawn({
-            let client = client.clone();
-            async move { client.hold("gate").await }
-        });
+        let held = holding(&client, "gate");
         registered.journal.has("gate began").await;
         // It stays where it may serve still.
         let config = || Config::new().listen(ANY_PORT).worker(listed_one.listed("listed", 10));
@@ -197,10 +194,7 @@ fn a_worker_that_is_lost_fails_what_it_had() {
         let worker = Worker::registering(router.endpoint.as_str());
         router.has_up(1).await;
         let client = router.client().await;
-        let held = tokio::spawn({
-            let client = client.clone();
-            async move { client.hold("gate").await }
-        });
+        let held = holding(&client, "gate");
         worker.journal.has("gate began").await;
         worker.kill().await;
         let status = held.await.unwrap().unwrap_err();

@@ -2,7 +2,7 @@
 
 use zsvc::curve::SecretKey;
 use zsvc::{Cause, Code, Outcome};
-use zsvc_routed::{ANY_PORT, Routing, Worker, run};
+use zsvc_routed::{ANY_PORT, Routing, Worker, holding, run};
 use zsvc_router::{Config, Grant, Scope};
 
 #[test]
@@ -12,10 +12,7 @@ fn workers_come_and_go_without_a_lost_call() {
         let router = Routing::to([first.listed("first", 10)]);
         router.has_up(1).await;
         let client = router.client().await;
-        let held = tokio::spawn({
-            let client = client.clone();
-            async move { client.hold("gate").await }
-        });
+        let held = holding(&client, "gate");
         first.journal.has("gate began").await;
         let config = Config::new().listen(ANY_PORT).worker(second.listed("second", 10));
         let changes = router.handle.reload(config).await.unwrap();
