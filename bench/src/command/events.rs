@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::task::JoinSet;
 use zsvc::{Channel, Delivery, Publisher};
 
@@ -80,7 +79,7 @@ struct Arrived {
 const SYMBOL: &str = "ACME";
 /// Most deliveries of a burst.
 const BURST_DELIVERIES: u32 = 50_000;
-/// Most events of a burst: libzmq has room for 1,000 for each subscriber by default.
+/// Most events of a burst.
 const MAX_BURST: u32 = 500;
 /// Time that anything may take that is waited for.
 const TIMEOUT: Duration = Duration::from_mins(2);
@@ -146,22 +145,21 @@ impl Publish {
 
     fn by_zsvc(&self, payload: Bytes) -> Result<(), Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let ticks = Publisher::new();
-            let server = zsvc::Server::builder().events(&ticks).bind("tcp://127.0.0.1:*");
-            let server = server.publish("tcp://127.0.0.1:*").max_handshakes(20_000, 20_000).listen()?;
-            let endpoints = if self.by == By::Zsvc { server.endpoints() } else { server.published_at() };
-            listening(&endpoints[0])?;
-            tokio::spawn(server.serve());
-            let tick = Tick { symbol: SYMBOL.to_owned(), payload };
-            let mut lines = BufReader::new(tokio::io::stdin()).lines();
-            while let Some(line) = lines.next_line().await? {
-                for _ in 0..line.parse::<u32>()? {
-                    ticks.send(&tick)?;
-                }
+        let _entered = runtime.enter();
+        let ticks = Publisher::new();
+        let server = zsvc::Server::builder().events(&ticks).bind("tcp://127.0.0.1:*");
+        let server = server.publish("tcp://127.0.0.1:*").max_handshakes(20_000, 20_000).listen()?;
+        let endpoints = if self.by == By::Zsvc { server.endpoints() } else { server.published_at() };
+        listening(&endpoints[0])?;
+        runtime.spawn(server.serve());
+        let tick = Tick { symbol: SYMBOL.to_owned(), payload };
+        // By a thread of its own, as for libzmq: tokio reads standard input by another thread, with two switches for each line.
+        for line in std::io::stdin().lines() {
+            for _ in 0..line?.parse::<u32>()? {
+                ticks.send(&tick)?;
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 }
 
@@ -174,6 +172,8 @@ fn by_libzmq(payload: &[u8]) -> Result<(), Failure> {
     let context = zmq::Context::new();
     let socket = context.socket(zmq::PUB)?;
     socket.set_backlog(10_000)?;
+    // It hears late of what was read, and would drop events of a burst for which there is room.
+    socket.set_sndhwm(0)?;
     socket.bind("tcp://127.0.0.1:*")?;
     listening(&socket.get_last_endpoint()?.map_err(|_| "an endpoint that is no text")?)?;
     let topic = format!("ticks.v1.Tick/{SYMBOL}/");
