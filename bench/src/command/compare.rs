@@ -71,14 +71,11 @@ fn systems(arguments: &Arguments) -> (Vec<System>, Option<Environment>) {
     let asked = |system: &System| arguments.system.is_empty() || arguments.system.contains(system);
     let mut systems: Vec<System> = System::all().iter().copied().filter(asked).collect();
     systems.retain(|system| {
-        let is_here = system.is_here();
-        if !is_here {
-            eprintln!(
-                "{} is left out: the libzmq of this program has no CURVE; see README.md",
-                system.name()
-            );
+        let lacks = system.lacks();
+        if let Some(what) = lacks {
+            eprintln!("{} is left out: {what}", system.name());
         }
-        is_here
+        lacks.is_none()
     });
     let needs_python =
         |system: &System| system.python().is_some() && arguments.only.is_none_or(|only| system.takes(only));

@@ -4,6 +4,7 @@ mod bare;
 mod capnp;
 mod idle;
 mod keys;
+mod nginx;
 mod routed;
 mod tarpc;
 mod tonic;
@@ -49,6 +50,10 @@ pub(crate) enum System {
     Tonic,
     /// tonic on the current-thread runtime.
     TonicCurrent,
+    /// tonic behind nginx, where that is on the machine.
+    TonicNginx,
+    /// The same with four workers.
+    TonicNginx4,
     /// tarpc on the multi-thread runtime.
     Tarpc,
     /// tarpc on the current-thread runtime.
@@ -81,9 +86,17 @@ impl System {
         }
     }
 
-    /// Reports whether this system can be measured by this program.
-    pub(crate) fn is_here(self) -> bool {
-        self != Self::BareCurve || zmq::has("curve") == Some(true)
+    /// Returns what this system lacks where it can't be measured.
+    pub(crate) fn lacks(self) -> Option<&'static str> {
+        match self {
+            Self::BareCurve if zmq::has("curve") != Some(true) => {
+                Some("the libzmq of this program has no CURVE; see README.md")
+            }
+            Self::TonicNginx | Self::TonicNginx4 if !nginx::is_here() => {
+                Some("nginx can't be had; in Debian, it is in the package `nginx-light`")
+            }
+            _ => None,
+        }
     }
 
     /// Reports whether the measure is taken of this system.
@@ -98,11 +111,12 @@ impl System {
         if matches!(self, Self::ZsvcCurve | Self::BareCurve) {
             return matches!(measure, M::Latency | M::InFlight64 | M::Payload1m);
         }
-        if matches!(self, Self::ZsvcRouted | Self::ZsvcRouted4) {
+        let is_routed = matches!(self, Self::ZsvcRouted | Self::ZsvcRouted4);
+        if is_routed || matches!(self, Self::TonicNginx | Self::TonicNginx4) {
             return matches!(
                 measure,
-                M::Latency | M::InFlight64 | M::SyncClients | M::ServerStream64 | M::Payload1m | M::Idle1000
-            );
+                M::Latency | M::InFlight64 | M::SyncClients | M::ServerStream64 | M::Payload1m
+            ) || is_routed && measure == M::Idle1000;
         }
         if self == Self::ZsvcBareServer {
             return matches!(
@@ -173,6 +187,8 @@ impl System {
             Self::ZsvcRouted => routed::serve(1),
             Self::ZsvcRouted4 => routed::serve(4),
             Self::Tonic | Self::TonicCurrent => self.runtime()?.block_on(tonic::serve()),
+            Self::TonicNginx => nginx::serve(1),
+            Self::TonicNginx4 => nginx::serve(4),
             Self::Tarpc | Self::TarpcCurrent => self.runtime()?.block_on(tarpc::serve()),
             Self::Capnp => self.runtime()?.block_on(capnp::serve()),
             Self::Zerorpc | Self::Pyzmq => Err(IN_PYTHON.into()),
@@ -191,7 +207,9 @@ impl System {
             | Self::ZsvcRouted
             | Self::ZsvcRouted4 => self.run(zsvc::drive(task)),
             Self::ZsvcCurve => self.run(calls::<zsvc::Encrypted>(task)),
-            Self::Tonic | Self::TonicCurrent => self.run(streams::<tonic::TonicClient>(task)),
+            Self::Tonic | Self::TonicCurrent | Self::TonicNginx | Self::TonicNginx4 => {
+                self.run(streams::<tonic::TonicClient>(task))
+            }
             Self::Tarpc | Self::TarpcCurrent => self.run(calls::<tarpc::TarpcClient>(task)),
             Self::Capnp => self.run(streams::<capnp::CapnpClient>(task)),
             Self::Zerorpc | Self::Pyzmq => Err(IN_PYTHON.into()),

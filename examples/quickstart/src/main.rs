@@ -1,5 +1,8 @@
 //! A server and a client in one program, with every kind of method. Start here: `svc/greeter.svc` describes the
 //! service, `Host` implements it, `call_everything` calls it. `examples/tape` has server and client as two programs.
+//!
+//! With an endpoint, such as `cargo run -p quickstart -- tcp://127.0.0.1:7100`, it serves there until it is told to stop, to be
+//! called from a shell by `zsvc call`.
 
 use std::time::Duration;
 
@@ -111,8 +114,20 @@ async fn call_everything(client: &GreeterClient) -> Result<(), Box<dyn std::erro
     Ok(())
 }
 
+/// Serves at an endpoint until Ctrl-C or SIGTERM.
+async fn serve(endpoint: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let server = zsvc::Server::builder().service(GreeterServer::new(Host)).bind(endpoint).listen()?;
+    println!("server          listens at {}", server.endpoints()[0]);
+    server.serve_until(zsvc::shutdown_signal()).await?;
+    println!("server          drained and stopped");
+    Ok(())
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    if let Some(endpoint) = std::env::args().nth(1) {
+        return serve(&endpoint).await;
+    }
     let server =
         zsvc::Server::builder().service(GreeterServer::new(Host)).bind("tcp://127.0.0.1:*").listen()?;
     let endpoint = server.endpoints()[0].clone();

@@ -7,6 +7,8 @@ programs use beside them.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .access.access import Access
+from .access.file import AccessFileError
 from .aio.client import Duplex, Streaming
 from .aio.middleware import (
     ClientMiddleware,
@@ -32,12 +34,15 @@ from .events.subscription import BlockingSubscription, Subscription
 from .identity import Identity
 from .io.curve import ClientCurve, ServerCurve
 from .options import CallOptions
+from .register import Register
 from .session.config import ClientLimits, ServerLimits
 from .status import Cause, Code, DeclaredError, Outcome, Status, UnknownDeclaredError
 from .values import Bytes, Duration, Enum, Ext, Struct, Timestamp, UnknownVariant, Value
 from .version import __version__
 
 __all__ = [
+    "Access",
+    "AccessFileError",
     "BlockingDuplex",
     "BlockingStreaming",
     "BlockingSubscription",
@@ -65,6 +70,7 @@ __all__ = [
     "Position",
     "Publisher",
     "Reflection",
+    "Register",
     "Retry",
     "ServedAs",
     "Server",
