@@ -159,6 +159,17 @@ impl Admin for Board {
             .collect())
     }
 
+    async fn mistakes(&self, _: &Context) -> Result<Vec<Mistake>, zsvc::Status> {
+        let findings = self.0.findings();
+        let mistakes = findings.mistakes().1.into_iter();
+        let told = mistakes.map(|mistake| Mistake {
+            place: findings.place_of(&mistake),
+            message: mistake.message().to_owned(),
+            help: mistake.help().to_owned(),
+        });
+        Ok(told.collect())
+    }
+
     async fn clients(&self, _: &Context, limit: u32) -> Result<Vec<Client>, zsvc::Status> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let callers = self.0.with(|forwarder, _| forwarder.busiest_callers(limit));

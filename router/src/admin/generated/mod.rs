@@ -47,6 +47,11 @@ service Admin {
     @idempotent @deadline(10s)
     rpc clients(@default(100) @range(1..=10_000) limit: u32) -> list<Client>;
 
+    /// What of the configuration file no worker has that has told what it has, in the order of its places. Nothing where `.svc` files say what
+    /// there is.
+    @idempotent @deadline(10s)
+    rpc mistakes() -> list<Mistake>;
+
     /// Has the workers of a name get no new calls. They finish what they have, and stay connected. It holds until `resume`, or until the
     /// router is started anew.
     @idempotent @deadline(10s)
@@ -116,6 +121,16 @@ struct Route {
     waiting: u32 = 5;
 }
 
+/// A name in the configuration file that is wrong.
+struct Mistake {
+    /// Where it stands: `router.toml:4:9`, with line and column.
+    place: string = 1;
+    /// What is wrong.
+    message: string = 2;
+    /// What to do about it.
+    help: string = 3;
+}
+
 /// A client.
 struct Client {
     /// Its name, if it is known.
@@ -147,7 +162,7 @@ error AdminError {
             "zsvc.router.v1.Admin",
             &FILES,
             &[0],
-            0x6320_fa61_2989_0475_2322_7023_c078_c966,
+            0xeedb_0a4f_b59d_de9b_9d13_8c34_c703_01ae,
         )
     ];
 }
@@ -431,6 +446,53 @@ pub mod zsvc {
                 }
             };
 
+            /// A name in the configuration file that is wrong.
+            #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+            pub struct Mistake {
+                /// Where it stands: `router.toml:4:9`, with line and column.
+                pub place: ::std::string::String,
+                /// What is wrong.
+                pub message: ::std::string::String,
+                /// What to do about it.
+                pub help: ::std::string::String,
+            }
+
+            const _: () = {
+                use ::zsvc::generated as wire;
+
+                impl wire::Encode for self::Mistake {
+                    fn encode(&self, out: &mut wire::Writer) {
+                        let mut fields = out.fields(3);
+                        fields.write::<wire::Plain, _>(1, &self.place);
+                        fields.write::<wire::Plain, _>(2, &self.message);
+                        fields.write::<wire::Plain, _>(3, &self.help);
+                        fields.end();
+                    }
+                }
+
+                impl wire::Decode for self::Mistake {
+                    fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
+                        let mut fields = wire::Fields::new(reader, &["place", "message", "help"])?;
+                        let value = Self {
+                            place: fields.required::<wire::Plain, _>(1)?,
+                            message: fields.required::<wire::Plain, _>(2)?,
+                            help: fields.required::<wire::Plain, _>(3)?,
+                        };
+                        fields.end()?;
+                        ::core::result::Result::Ok(value)
+                    }
+                }
+
+                wire::implement_serde!(
+                    self::Mistake,
+                    "struct place: string = 1; message: string = 2; help: string = 3;",
+                );
+
+                impl wire::Detail for self::Mistake {
+                    const NAME: &'static str = "zsvc.router.v1.Mistake";
+                }
+            };
+
             /// A client.
             #[derive(Clone, Debug, PartialEq, Eq, Hash)]
             pub struct Client {
@@ -601,6 +663,15 @@ pub mod zsvc {
                     Output = ::core::result::Result<::std::vec::Vec<self::Client>, ::zsvc::Status>,
                 > + ::core::marker::Send;
 
+                /// What of the configuration file no worker has that has told what it has, in the order of its places. Nothing where `.svc` files say what
+                /// there is.
+                fn mistakes(
+                    &self,
+                    context: &::zsvc::Context,
+                ) -> impl ::core::future::Future<
+                    Output = ::core::result::Result<::std::vec::Vec<self::Mistake>, ::zsvc::Status>,
+                > + ::core::marker::Send;
+
                 /// Has the workers of a name get no new calls. They finish what they have, and stay connected. It holds until `resume`, or until the
                 /// router is started anew.
                 fn drain(
@@ -689,6 +760,12 @@ pub mod zsvc {
                                 <T as self::Admin>::clients(&service, &context, params.limit).await
                             })
                         }
+                        admin_methods::MISTAKES => {
+                            let (context, _, call) = call.unary::<admin_methods::Mistakes>()?;
+                            call.handle(async move {
+                                <T as self::Admin>::mistakes(&service, &context).await
+                            })
+                        }
                         admin_methods::DRAIN => {
                             let (context, params, call) = call.unary::<admin_methods::Drain>()?;
                             call.handle(async move {
@@ -770,6 +847,14 @@ pub mod zsvc {
                     )
                 }
 
+                /// What of the configuration file no worker has that has told what it has, in the order of its places. Nothing where `.svc` files say what
+                /// there is.
+                pub fn mistakes(
+                    &self,
+                ) -> ::zsvc::UnaryCall<::std::vec::Vec<self::Mistake>, ::zsvc::Status> {
+                    self.channel.call_unary::<admin_methods::Mistakes>(&admin_methods::ReadParams {})
+                }
+
                 /// Has the workers of a name get no new calls. They finish what they have, and stay connected. It holds until `resume`, or until the
                 /// router is started anew.
                 pub fn drain(
@@ -802,7 +887,7 @@ pub mod zsvc {
             mod admin_methods {
                 use ::zsvc::generated as wire;
 
-                pub(super) static METHODS: [::zsvc::Method; 6] = [
+                pub(super) static METHODS: [::zsvc::Method; 7] = [
                     ::zsvc::Method::new("zsvc.router.v1.Admin/read", ::zsvc::MethodKind::Unary)
                         .deadline(::core::time::Duration::from_secs(10))
                         .idempotent(),
@@ -813,6 +898,9 @@ pub mod zsvc {
                         .deadline(::core::time::Duration::from_secs(10))
                         .idempotent(),
                     ::zsvc::Method::new("zsvc.router.v1.Admin/clients", ::zsvc::MethodKind::Unary)
+                        .deadline(::core::time::Duration::from_secs(10))
+                        .idempotent(),
+                    ::zsvc::Method::new("zsvc.router.v1.Admin/mistakes", ::zsvc::MethodKind::Unary)
                         .deadline(::core::time::Duration::from_secs(10))
                         .idempotent(),
                     ::zsvc::Method::new("zsvc.router.v1.Admin/drain", ::zsvc::MethodKind::Unary)
@@ -827,8 +915,9 @@ pub mod zsvc {
                 pub(super) const WORKERS: usize = 1;
                 pub(super) const ROUTES: usize = 2;
                 pub(super) const CLIENTS: usize = 3;
-                pub(super) const DRAIN: usize = 4;
-                pub(super) const RESUME: usize = 5;
+                pub(super) const MISTAKES: usize = 4;
+                pub(super) const DRAIN: usize = 5;
+                pub(super) const RESUME: usize = 6;
 
                 pub(super) enum Read {}
 
@@ -914,6 +1003,16 @@ pub mod zsvc {
                         wire::check_range("limit", &self.limit, 1..=10000)?;
                         ::core::result::Result::Ok(())
                     }
+                }
+
+                pub(super) enum Mistakes {}
+
+                impl wire::UnaryMethod for Mistakes {
+                    const METHOD: &'static ::zsvc::Method = &METHODS[MISTAKES];
+                    type Params = ReadParams;
+                    type Answer = ::std::vec::Vec<super::Mistake>;
+                    type AnswerForm = wire::Plain;
+                    type Error = ::zsvc::Status;
                 }
 
                 pub(super) enum Drain {}
