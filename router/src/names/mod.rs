@@ -163,8 +163,8 @@ impl Findings {
 
     /// Takes the names of a configuration, of which nothing is known yet, in place of those before.
     pub(crate) fn set(&self, names: Names) {
-        let named = names.named.into_iter().map(|named| (named, Verdict::Unknown)).collect();
-        *self.state() = State { path: names.path, named };
+        let unknown = names.named.into_iter().map(|it| (it, Verdict::Unknown));
+        *self.state() = State { path: names.path, named: unknown.collect() };
         self.version.fetch_add(1, Ordering::Release);
         self.changed.notify_one();
     }

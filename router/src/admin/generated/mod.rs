@@ -39,7 +39,7 @@ service Admin {
     @idempotent @deadline(10s)
     rpc workers() -> list<Worker>;
 
-    /// The services, in the order of their names, and who answers them.
+    /// The services and events, in the order of their names, and who answers them.
     @idempotent @deadline(10s)
     rpc routes() -> list<Route>;
 
@@ -119,6 +119,30 @@ struct Route {
     live: u32 = 4;
     /// Number of its calls that wait for a worker.
     waiting: u32 = 5;
+    /// What the router does with it, if it is an event that the router has itself. Subscriptions to other events are passed on as calls.
+    event: EventRoute? = 6;
+}
+
+/// An event that the router has itself for its clients.
+struct EventRoute {
+    /// Whether the router subscribes to its workers once for all clients.
+    relayed: bool = 1;
+    /// Whether any client may publish it.
+    published: bool = 2;
+    /// The names of the workers to which the router subscribes while a client does, up to 100 of them, in their order.
+    publishers: list<string> = 3;
+    /// Number of subscriptions of clients.
+    subscribers: u64 = 4;
+    /// Number of events that are kept for clients that subscribe later.
+    kept: u64 = 5;
+    /// Number of bytes that these count for.
+    kept_bytes: u64 = 6;
+    /// Number of events that have come of clients and workers since the start.
+    sent: u64 = 7;
+    /// Number of events that were dropped for clients that do not keep up: one that is dropped for two is counted twice.
+    dropped: u64 = 8;
+    /// Number of subscriptions that `@slow(disconnect)` has ended.
+    disconnected: u64 = 9;
 }
 
 /// A name in the configuration file that is wrong.
@@ -162,7 +186,7 @@ error AdminError {
             "zsvc.router.v1.Admin",
             &FILES,
             &[0],
-            0xeedb_0a4f_b59d_de9b_9d13_8c34_c703_01ae,
+            0x5e52_74b6_200c_5e0f_f86d_a4f9_e25b_e75d,
         )
     ];
 }
@@ -401,6 +425,8 @@ pub mod zsvc {
                 pub live: u32,
                 /// Number of its calls that wait for a worker.
                 pub waiting: u32,
+                /// What the router does with it, if it is an event that the router has itself. Subscriptions to other events are passed on as calls.
+                pub event: ::core::option::Option<self::EventRoute>,
             }
 
             const _: () = {
@@ -408,12 +434,13 @@ pub mod zsvc {
 
                 impl wire::Encode for self::Route {
                     fn encode(&self, out: &mut wire::Writer) {
-                        let mut fields = out.fields(5);
+                        let mut fields = out.fields(wire::length(5, &[(6, self.event.is_some())]));
                         fields.write::<wire::Plain, _>(1, &self.service);
                         fields.write::<wire::Plain, _>(2, &self.realm);
                         fields.write::<wire::Plain, _>(3, &self.workers);
                         fields.write::<wire::Plain, _>(4, &self.live);
                         fields.write::<wire::Plain, _>(5, &self.waiting);
+                        fields.write::<wire::Plain, _>(6, &self.event);
                         fields.end();
                     }
                 }
@@ -422,7 +449,7 @@ pub mod zsvc {
                     fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
                         let mut fields = wire::Fields::new(
                             reader,
-                            &["service", "realm", "workers", "live", "waiting"],
+                            &["service", "realm", "workers", "live", "waiting", "event"],
                         )?;
                         let value = Self {
                             service: fields.required::<wire::Plain, _>(1)?,
@@ -430,6 +457,7 @@ pub mod zsvc {
                             workers: fields.required::<wire::Plain, _>(3)?,
                             live: fields.required::<wire::Plain, _>(4)?,
                             waiting: fields.required::<wire::Plain, _>(5)?,
+                            event: fields.optional::<wire::Plain, _>(6)?,
                         };
                         fields.end()?;
                         ::core::result::Result::Ok(value)
@@ -438,11 +466,96 @@ pub mod zsvc {
 
                 wire::implement_serde!(
                     self::Route,
-                    "struct service: string = 1; realm: string = 2; workers: u32 = 3; live: u32 = 4; waiting: u32 = 5;",
+                    "struct service: string = 1; realm: string = 2; workers: u32 = 3; live: u32 = 4; waiting: u32 = 5; event: #0? = 6;",
+                    self::EventRoute,
                 );
 
                 impl wire::Detail for self::Route {
                     const NAME: &'static str = "zsvc.router.v1.Route";
+                }
+            };
+
+            /// An event that the router has itself for its clients.
+            #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+            pub struct EventRoute {
+                /// Whether the router subscribes to its workers once for all clients.
+                pub relayed: bool,
+                /// Whether any client may publish it.
+                pub published: bool,
+                /// The names of the workers to which the router subscribes while a client does, up to 100 of them, in their order.
+                pub publishers: ::std::vec::Vec<::std::string::String>,
+                /// Number of subscriptions of clients.
+                pub subscribers: u64,
+                /// Number of events that are kept for clients that subscribe later.
+                pub kept: u64,
+                /// Number of bytes that these count for.
+                pub kept_bytes: u64,
+                /// Number of events that have come of clients and workers since the start.
+                pub sent: u64,
+                /// Number of events that were dropped for clients that do not keep up: one that is dropped for two is counted twice.
+                pub dropped: u64,
+                /// Number of subscriptions that `@slow(disconnect)` has ended.
+                pub disconnected: u64,
+            }
+
+            const _: () = {
+                use ::zsvc::generated as wire;
+
+                impl wire::Encode for self::EventRoute {
+                    fn encode(&self, out: &mut wire::Writer) {
+                        let mut fields = out.fields(9);
+                        fields.write::<wire::Plain, _>(1, &self.relayed);
+                        fields.write::<wire::Plain, _>(2, &self.published);
+                        fields.write::<wire::Plain, _>(3, &self.publishers);
+                        fields.write::<wire::Plain, _>(4, &self.subscribers);
+                        fields.write::<wire::Plain, _>(5, &self.kept);
+                        fields.write::<wire::Plain, _>(6, &self.kept_bytes);
+                        fields.write::<wire::Plain, _>(7, &self.sent);
+                        fields.write::<wire::Plain, _>(8, &self.dropped);
+                        fields.write::<wire::Plain, _>(9, &self.disconnected);
+                        fields.end();
+                    }
+                }
+
+                impl wire::Decode for self::EventRoute {
+                    fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
+                        let mut fields = wire::Fields::new(
+                            reader,
+                            &[
+                                "relayed",
+                                "published",
+                                "publishers",
+                                "subscribers",
+                                "kept",
+                                "kept_bytes",
+                                "sent",
+                                "dropped",
+                                "disconnected",
+                            ],
+                        )?;
+                        let value = Self {
+                            relayed: fields.required::<wire::Plain, _>(1)?,
+                            published: fields.required::<wire::Plain, _>(2)?,
+                            publishers: fields.required::<wire::Plain, _>(3)?,
+                            subscribers: fields.required::<wire::Plain, _>(4)?,
+                            kept: fields.required::<wire::Plain, _>(5)?,
+                            kept_bytes: fields.required::<wire::Plain, _>(6)?,
+                            sent: fields.required::<wire::Plain, _>(7)?,
+                            dropped: fields.required::<wire::Plain, _>(8)?,
+                            disconnected: fields.required::<wire::Plain, _>(9)?,
+                        };
+                        fields.end()?;
+                        ::core::result::Result::Ok(value)
+                    }
+                }
+
+                wire::implement_serde!(
+                    self::EventRoute,
+                    "struct relayed: bool = 1; published: bool = 2; publishers: list<string> = 3; subscribers: u64 = 4; kept: u64 = 5; kept_bytes: u64 = 6; sent: u64 = 7; dropped: u64 = 8; disconnected: u64 = 9;",
+                );
+
+                impl wire::Detail for self::EventRoute {
+                    const NAME: &'static str = "zsvc.router.v1.EventRoute";
                 }
             };
 
@@ -646,7 +759,7 @@ pub mod zsvc {
                     Output = ::core::result::Result<::std::vec::Vec<self::Worker>, ::zsvc::Status>,
                 > + ::core::marker::Send;
 
-                /// The services, in the order of their names, and who answers them.
+                /// The services and events, in the order of their names, and who answers them.
                 fn routes(
                     &self,
                     context: &::zsvc::Context,
@@ -830,7 +943,7 @@ pub mod zsvc {
                     self.channel.call_unary::<admin_methods::Workers>(&admin_methods::ReadParams {})
                 }
 
-                /// The services, in the order of their names, and who answers them.
+                /// The services and events, in the order of their names, and who answers them.
                 pub fn routes(
                     &self,
                 ) -> ::zsvc::UnaryCall<::std::vec::Vec<self::Route>, ::zsvc::Status> {
