@@ -239,16 +239,14 @@ fn a_grant_for_a_method_that_no_worker_has_is_told_and_it_does_not_start() {
     let mut worker = Command::new(env!("CARGO_BIN_EXE_zsvc"))
         .args(["mock", "--bind", "tcp://127.0.0.1:*"])
         .arg(&schema)
-        .stderr(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("a worker");
-    let lines = BufReader::new(worker.stderr.take().expect("piped")).lines().map_while(Result::ok);
-    let endpoint = lines.filter_map(|line| {
-        let at = line.find("tcp://127.0.0.1:")?;
-        line[at..].split([' ', '`', ',']).next().map(str::to_owned)
-    });
-    let endpoint = { endpoint }.next().expect("it says where it listens");
+    let mut line = String::new();
+    BufReader::new(worker.stdout.take().expect("piped"))
+        .read_line(&mut line)
+        .expect("it says where it listens");
+    let endpoint = line.trim_end().rsplit(' ').next().expect("an endpoint");
     let worker_table = format!("[[worker]]\nconnect = \"{endpoint}\"\nservices = [\"market.v1.Tape\"]\n");
     write(&file, &format!("[[grant]]\ncall = [\"market.v1.Tape/lasst\"]\n{worker_table}"));
     let done = Command::new(env!("CARGO_BIN_EXE_zsvc")).arg("router").arg(&file).output().expect("it runs");

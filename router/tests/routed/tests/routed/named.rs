@@ -82,7 +82,7 @@ fn a_hostile_answer_is_bounded_and_says_nothing() {
                         Says::Nothing => std::future::pending().await,
                         // A list of numbers of a byte.
                         Says::TooMuch => {
-                            let list = [&[0xdd, 0, 0x20, 0, 0][..], &[1; 0x20_0000]].concat();
+                            let list = [&[0xdd, 0, 0x20, 0, 0][..], &[1].repeat(0x20_0000)].concat();
                             Ok(Some(RawValue::new(Bytes::from(list))))
                         }
                         Says::Nonsense => Ok(Some(RawValue::new(Bytes::from_static(b"\x91\xc1")))),
