@@ -44,6 +44,8 @@ TARGETS = [
     ("in-flight-1000", "grpc.aio", 1.0), ("in-flight-1", "pyzmq", 0.7), ("in-flight-64", "pyzmq", 1.0),
 ]  # fmt: skip
 """How many times the rate of another system is wanted."""
+OF_RUST = {"in-flight-1": "latency", "items": "server-stream-64", "items-4k": "server-stream-4k"}
+"""The names of measures that the benchmark in Rust calls otherwise."""
 UNKNOWN = 3
 """Exit status of a peer that does not have a measure."""
 
@@ -72,6 +74,10 @@ def prepare() -> None:
     subprocess.run([*protoc, f"--python_out={FOLDER}", f"--grpc_python_out={FOLDER}"], check=True)
 
 
+class UnknownMeasureError(Exception):
+    """A peer does not have a measure."""
+
+
 class Child:
     """A process of a system."""
 
@@ -97,7 +103,7 @@ class Child:
         finally:
             timer.cancel()
         if status == UNKNOWN:
-            raise LookupError
+            raise UnknownMeasureError
         if status:
             raise RuntimeError(f"{self.process.args} has ended with the status {status}")
         return found
@@ -117,7 +123,7 @@ def rate(client: str, server: str, measure: str, seconds: float) -> float:
         endpoint = str(told["endpoint"])
         if client == "rust":
             times = ["--warm-up", str(int(seconds * 300)), "--length", str(int(seconds * 1000))]
-            where = ["zsvc", measure, endpoint, "--server", str(serving.process.pid)]
+            where = ["zsvc", OF_RUST.get(measure, measure), endpoint, "--server", str(serving.process.pid)]
             arguments = ["drive", *where, *times]
         else:
             arguments = ["drive", measure, endpoint, str(seconds * 0.3), str(seconds)]
@@ -126,7 +132,10 @@ def rate(client: str, server: str, measure: str, seconds: float) -> float:
             readings = driving.lines(30 + 10 * seconds)
         finally:
             driving.close()
-        return float(next(it["value"] for it in readings if it["name"] == measure))  # type: ignore[arg-type]
+        by_name = {str(it["name"]): float(it["value"]) for it in readings}  # type: ignore[arg-type]
+        if client == "rust" and measure == "in-flight-1":
+            return 1e6 / by_name["latency p50"]
+        return by_name[OF_RUST.get(measure, measure) if client == "rust" else measure]
     finally:
         serving.close()
 
@@ -151,9 +160,9 @@ def main() -> int:
                 try:
                     found = rate(client, server, measure, options.seconds)
                     rates.setdefault((measure, name), []).append(found)
-                except LookupError:
+                except UnknownMeasureError:
                     continue
-                except (RuntimeError, StopIteration, json.JSONDecodeError) as error:
+                except (RuntimeError, KeyError, json.JSONDecodeError) as error:
                     failed = True
                     print(f"{measure} of {name} could not be taken: {error!r}", file=sys.stderr)
         show(measure, rates)

@@ -16,6 +16,7 @@ from floor import Floor, trade
 from generated.exchange import v1 as exchange
 from generated.market import v1 as market
 from generated.money import v1 as money
+from routers import routing
 
 import zsvc
 import zsvc.health
@@ -144,6 +145,22 @@ async def test_events(capsys: pytest.CaptureFixture[str]) -> None:
     exec(the("python,events"), names)
     await names["publish"]()
     assert capsys.readouterr().out == "ACME 10150\nup to date\n"
+
+
+@run
+async def test_a_worker_of_a_router(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with routing(tmp_path, '[[grant]]\ncall = ["*"]\nserve = ["*"]\n') as router:
+        names: dict[str, Any] = {"zsvc": zsvc, "asyncio": asyncio, "Floor": Floor, "endpoint": router.endpoint}
+        names["seconds"] = 60
+        exec(the("python,register"), names)
+        working = asyncio.create_task(names["work"]())
+        await asyncio.to_thread(router.saw, "the worker `tape-1` is up")
+        async with market.TapeClient.connect(router.endpoint) as tape:
+            assert await tape.with_options(timeout=20).last("ACME") == trade("ACME")
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+    assert capsys.readouterr().out == f"<zsvc.Server at no endpoint, registering at {router.endpoint}>\n"
 
 
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import subprocess
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +12,12 @@ from conftest import ROOT, run
 from floor import Floor, trade
 from generated.exchange import v1 as exchange
 from generated.market import v1 as market
+from routers import routing
 from test_docs import the
 
 import zsvc
 from zsvc import Cause, Code, Live, Outcome, Status
 
-COMMAND = Path(os.environ.get("ZSVC_COMMAND", ROOT / "target/debug/zsvc"))
 GRANTS = """
 [[grant]]
 call = ["market.v1.Tape"]
@@ -37,21 +35,11 @@ def price(symbol: str, cents: int) -> exchange.Price:
 
 
 @contextlib.contextmanager
-def routing(folder: Path, more: str = "") -> Iterator[str]:
-    """Runs a router, and gives the endpoint at which it listens."""
-    assert COMMAND.exists(), f"build the command first: `cargo build -p zsvc-cli`, or set ZSVC_COMMAND ({COMMAND})"
-    endpoint, svc = f"ipc://{folder}/router", ROOT / "runtime/tests/calls/svc/exchange.svc"
-    tape = ROOT / "examples/tape/svc"
-    head = f'listen = ["{endpoint}"]\nschemas = ["{svc}", "{tape}"]\ngrace = "1s"\n'
-    (folder / "router.toml").write_text(head + GRANTS + more, encoding="utf-8")
-    with subprocess.Popen([COMMAND, "router", folder / "router.toml"], stderr=subprocess.DEVNULL) as router:
-        try:
-            with zsvc.Channel(endpoint) as channel:
-                channel.wait_ready(20)
-            yield endpoint
-        finally:
-            router.terminate()
-            assert router.wait(20) == 0
+def publishing(folder: Path, more: str = "") -> Iterator[str]:
+    """Runs a router at which clients may publish, and gives the endpoint at which it listens."""
+    svc, tape = ROOT / "runtime/tests/calls/svc/exchange.svc", ROOT / "examples/tape/svc"
+    with routing(folder, f'schemas = ["{svc}", "{tape}"]\n{GRANTS}{more}') as router:
+        yield router.endpoint
 
 
 async def some(subscription: zsvc.Subscription[Any], count: int) -> list[Any]:
@@ -60,7 +48,7 @@ async def some(subscription: zsvc.Subscription[Any], count: int) -> list[Any]:
 
 @run
 async def test_clients_publish_by_a_router(tmp_path: Path) -> None:
-    with routing(tmp_path) as endpoint:
+    with publishing(tmp_path) as endpoint:
         await published(endpoint)
 
 
@@ -85,7 +73,7 @@ async def published(endpoint: str) -> None:
 
 @run
 async def test_the_example_of_the_document(tmp_path: Path) -> None:
-    with routing(tmp_path) as endpoint:
+    with publishing(tmp_path) as endpoint:
         names: dict[str, Any] = {**vars(exchange), "zsvc": zsvc, "endpoint": endpoint}
         exec(f"async def example():\n{textwrap.indent(the('python,publish'), '    ')}", names)
         async with zsvc.Channel(endpoint) as channel, channel.subscribe(exchange.Price) as prices:
@@ -95,7 +83,7 @@ async def test_the_example_of_the_document(tmp_path: Path) -> None:
 
 @run
 async def test_what_a_router_does_not_take(tmp_path: Path) -> None:
-    with routing(tmp_path) as endpoint:
+    with publishing(tmp_path) as endpoint:
         await refused(endpoint)
 
 
@@ -136,7 +124,7 @@ async def test_calls_pass_through_a_router_to_a_server_here(tmp_path: Path) -> N
     floor = Floor()
     async with zsvc.Server(floor, bind=f"ipc://{tmp_path}/worker"):
         worker = f'\n[[worker]]\nconnect = "ipc://{tmp_path}/worker"\nservices = ["market.v1.Tape"]\n'
-        with routing(tmp_path, worker) as endpoint:
+        with publishing(tmp_path, worker) as endpoint:
             await called(endpoint)
 
 

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use zsvc::{Channel, Delivery, Publisher};
 
@@ -67,6 +68,28 @@ pub(crate) struct Subscribe {
     endpoint: String,
     #[arg(long)]
     count: u32,
+    /// Number of events of a burst.
+    #[arg(long)]
+    burst: u32,
+}
+
+/// What has arrived at all subscribers.
+struct Arrivals {
+    deliveries: AtomicU64,
+    /// Number of deliveries of a burst to all.
+    of_burst: u64,
+    /// Told whenever a burst has arrived everywhere: a clock would be looked at too late, or for nothing.
+    burst: Notify,
+}
+
+impl Arrivals {
+    /// Counts deliveries.
+    fn add(&self, number: u64) {
+        let before = self.deliveries.fetch_add(number, Ordering::Relaxed);
+        if before / self.of_burst != (before + number) / self.of_burst {
+            self.burst.notify_one();
+        }
+    }
 }
 
 /// What a process of subscribers says: a number of events has arrived at all of them.
@@ -104,8 +127,10 @@ fn measure(arguments: &Arguments, by: By, count: u32) -> Result<f64, Failure> {
     let mut publisher = Child::start(this_program(["publish-events", &name, "--size", &size])?)?;
     let said = publisher.line::<Listening>(Instant::now() + TIMEOUT)?;
     let endpoint = said.ok_or("the publisher has ended")?.endpoint;
-    let mut subscribers =
-        Child::start(this_program(["subscribe-events", &name, &endpoint, "--count", &count_text])?)?;
+    let burst = (BURST_DELIVERIES / count).clamp(1, MAX_BURST);
+    let mut command = this_program(["subscribe-events", &name, &endpoint, "--count", &count_text])?;
+    command.args(["--burst", &burst.to_string()]);
+    let mut subscribers = Child::start(command)?;
     let mut arrived = |events: u64| -> Result<(), Failure> {
         loop {
             let line = subscribers.line::<Arrived>(Instant::now() + TIMEOUT)?;
@@ -117,7 +142,6 @@ fn measure(arguments: &Arguments, by: By, count: u32) -> Result<f64, Failure> {
     // All are connected, and then have heard of an event: PUB does not tell when it has heard of a subscription.
     arrived(0)?;
     std::thread::sleep(Duration::from_millis(500));
-    let burst = (BURST_DELIVERIES / count).clamp(1, MAX_BURST);
     let (mut events, mut began) = (0, Instant::now());
     let mut before = 0;
     let length = Duration::from_secs(arguments.seconds);
@@ -186,51 +210,45 @@ fn by_libzmq(payload: &[u8]) -> Result<(), Failure> {
 }
 
 impl Subscribe {
-    /// Connects, says so, and then says how many events have arrived everywhere, as often as that has changed.
+    /// Connects, says so, and then says how many events have arrived everywhere, after each burst.
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
-            let total = Arc::new(AtomicU64::new(0));
+            let of_burst = u64::from(self.burst) * u64::from(self.count);
+            let arrivals =
+                Arc::new(Arrivals { deliveries: AtomicU64::new(0), of_burst, burst: Notify::new() });
             let mut tasks = JoinSet::new();
             for _ in 0..self.count {
-                let total = Arc::clone(&total);
+                let arrivals = Arc::clone(&arrivals);
                 match self.by {
                     By::Zsvc => {
                         let channel = Channel::connect(&self.endpoint).await?;
                         let asked = channel.subscribe::<Tick>().symbol(SYMBOL);
                         let subscription = asked.await?;
-                        tasks.spawn(count_events(subscription, total));
+                        tasks.spawn(count_events(subscription, arrivals));
                     }
                     By::ZsvcPub | By::Libzmq => {
                         let topic = format!("ticks.v1.Tick/{SYMBOL}/");
-                        tasks.spawn(listen_to(self.endpoint.clone(), topic, total).await?);
+                        tasks.spawn(listen_to(self.endpoint.clone(), topic, arrivals).await?);
                     }
                 }
             }
-            self.tell(&total).await
-        })
-    }
-
-    async fn tell(&self, total: &AtomicU64) -> Result<(), Failure> {
-        let mut told = None;
-        loop {
-            let events = total.load(Ordering::Relaxed) / u64::from(self.count);
-            if told != Some(events) {
+            loop {
+                let events = arrivals.deliveries.load(Ordering::Relaxed) / u64::from(self.count);
                 println!("{}", serde_json::to_string(&Arrived { events })?);
-                told = Some(events);
+                arrivals.burst.notified().await;
             }
-            tokio::time::sleep(Duration::from_micros(200)).await;
-        }
+        })
     }
 }
 
 async fn count_events(
     mut subscription: zsvc::Subscription<Tick>,
-    total: Arc<AtomicU64>,
+    arrivals: Arc<Arrivals>,
 ) -> Result<(), Failure> {
     while let Some(delivery) = subscription.next().await {
         match delivery? {
-            Delivery::Event(_) => _ = total.fetch_add(1, Ordering::Relaxed),
+            Delivery::Event(_) => arrivals.add(1),
             Delivery::Missed(count) => return Err(format!("missed {count:?} events").into()),
             _ => {}
         }

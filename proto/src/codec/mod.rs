@@ -95,10 +95,14 @@ pub(crate) fn encode_params(params: &dyn Encode, out: &mut Vec<u8>) -> Result<At
 
 /// Returns the bytes of a value, which may be sent many times: a body is a value, too.
 pub fn encode_body<F: WriteForm<T>, T: ?Sized>(value: &T) -> Result<Body, EncodeError> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
     let attachments = encode::<F, T>(value, &mut bytes)?;
-    Ok(Body::new(bytes.into(), attachments))
+    // Without the room that it did not need: bodies are kept.
+    Ok(Body::new(bytes.into_boxed_slice().into(), attachments))
 }
+
+/// Room in bytes that most values have in.
+const USUAL_BYTES: usize = 128;
 
 /// Returns all bytes of a value in one piece.
 pub(crate) fn encode_whole<F: WriteForm<T>, T: ?Sized>(value: &T) -> Result<Bytes, EncodeError> {

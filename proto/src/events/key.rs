@@ -4,13 +4,16 @@ use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use rmpv::Value;
+use rmpv::{Value, ValueRef};
 
 use super::event_type::MAX_KEY_FIELDS;
 use crate::codec::{EncodeError, WriteForm, encode};
 
 /// Largest size in bytes of all key fields of one event, as encoded. Keys are kept and compared, one by one.
 pub const MAX_KEY_BYTES: usize = 1024;
+
+/// Room in bytes that most keys have in.
+const USUAL_BYTES: usize = 32;
 
 /// The values of an event's key fields as they are on the wire, each in the shortest form, so that equal values have equal bytes. Clones
 /// share them. Keys of one event type are compared by their bytes alone: where each value ends stands in these.
@@ -37,6 +40,9 @@ impl KeyWriter {
     /// Adds the value of the next key field.
     pub fn write<F: WriteForm<T>, T: ?Sized>(&mut self, value: &T) {
         let before = self.bytes.len();
+        if before == 0 {
+            self.bytes.reserve(USUAL_BYTES);
+        }
         if let Err(error) = encode::<F, T>(value, &mut self.bytes) {
             self.error.get_or_insert(error);
             return;
@@ -110,5 +116,11 @@ impl Key {
             // It was written by this side; nil stands for what can't be.
             rmpv::decode::read_value(&mut self.value(place)).unwrap_or(Value::Nil)
         })
+    }
+
+    /// As [`Key::values`], with texts and bytes that are not copied.
+    pub(super) fn value_refs(&self) -> impl Iterator<Item = ValueRef<'_>> {
+        (0..usize::from(self.fields))
+            .map(|place| rmpv::decode::read_value_ref(&mut self.value(place)).unwrap_or(ValueRef::Nil))
     }
 }

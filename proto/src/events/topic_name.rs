@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use rmpv::Value;
+use rmpv::ValueRef;
 use uuid::Uuid;
 
 use super::key::Key;
@@ -10,22 +10,25 @@ use super::key::Key;
 /// Returns the topic of an event: its full name, and each value of its key, all followed by `/`. So a prefix that ends with `/` names
 /// whole values: `market.v1.Price/ACME/` is not the beginning of `market.v1.Price/ACMEX/`.
 pub(super) fn topic_name(event: &str, key: &Key) -> String {
-    let mut topic = format!("{event}/");
-    for value in key.values() {
+    // A text is followed by as many bytes as its length is written in; other values may need more.
+    let mut topic = String::with_capacity(event.len() + 1 + key.bytes().len());
+    topic.push_str(event);
+    topic.push('/');
+    for value in key.value_refs() {
         push(&mut topic, &value);
         topic.push('/');
     }
     topic
 }
 
-fn push(topic: &mut String, value: &Value) {
+fn push(topic: &mut String, value: &ValueRef<'_>) {
     // Writing to a `String` does not fail.
     let _ = match value {
-        Value::String(text) => {
+        ValueRef::String(text) => {
             escape(topic, text.as_str().unwrap_or_default());
             Ok(())
         }
-        Value::Binary(bytes) => match Uuid::from_slice(bytes) {
+        ValueRef::Binary(bytes) => match Uuid::from_slice(bytes) {
             Ok(uuid) => write!(topic, "{uuid}"),
             Err(_) => Ok(()),
         },
@@ -35,6 +38,10 @@ fn push(topic: &mut String, value: &Value) {
 
 /// Appends a text in which `/` and `%`, and what no terminal shows, are escaped as in addresses of the web: `%2F`.
 fn escape(topic: &mut String, text: &str) {
+    if !text.bytes().any(|byte| matches!(byte, b'/' | b'%') || byte.is_ascii_control()) {
+        topic.push_str(text);
+        return;
+    }
     for character in text.chars() {
         if matches!(character, '/' | '%') || character.is_ascii_control() {
             let _ = write!(topic, "%{:02X}", u32::from(character));

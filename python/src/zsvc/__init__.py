@@ -32,6 +32,7 @@ from .events.subscription import BlockingSubscription, Subscription
 from .identity import Identity
 from .io.curve import ClientCurve, ServerCurve
 from .options import CallOptions
+from .register import Register
 from .session.config import ClientLimits, ServerLimits
 from .status import Cause, Code, DeclaredError, Outcome, Status, UnknownDeclaredError
 from .values import Bytes, Duration, Enum, Ext, Struct, Timestamp, UnknownVariant, Value
@@ -65,6 +66,7 @@ __all__ = [
     "Position",
     "Publisher",
     "Reflection",
+    "Register",
     "Retry",
     "ServedAs",
     "Server",

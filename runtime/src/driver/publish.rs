@@ -191,23 +191,23 @@ impl PublishPeer {
     /// Takes events that wait, as many as are written together.
     fn gather(&mut self, context: &Context<'_>) -> Option<(Bytes, Message)> {
         let mut before = BytesMut::new();
-        let mut last: Option<[Bytes; 3]> = None;
+        let mut last: Option<Outbound> = None;
         while before.len() < MAX_TOGETHER_BYTES {
-            let Some(frames) = self.next(context) else { break };
-            let is_small = frames.iter().map(Bytes::len).sum::<usize>() <= MAX_COPIED_BYTES;
-            if let Some(frames) = last.replace(frames) {
-                append(&mut before, &frames);
+            let Some(next) = self.next(context) else { break };
+            let is_small = next.bytes() <= MAX_COPIED_BYTES;
+            if let Some(last) = last.replace(next) {
+                last.append_to(&mut before);
             }
             if !is_small {
                 break;
             }
         }
-        let [topic, number, body] = last?;
-        Some((before.freeze(), Message::of_frames([topic, number], body)))
+        let Outbound { topic, number, body } = last?;
+        Some((before.freeze(), Message::of_frames([topic, Bytes::copy_from_slice(&number)], body)))
     }
 
-    /// Returns the frames of the next event.
-    fn next(&mut self, context: &Context<'_>) -> Option<[Bytes; 3]> {
+    /// Returns the next event.
+    fn next(&mut self, context: &Context<'_>) -> Option<Outbound> {
         let count = self.taps.len();
         for index in (self.first..self.first + count).map(|index| index % count) {
             let tap = &self.taps[index];
@@ -215,7 +215,7 @@ impl PublishPeer {
             while let Poll::Ready(Ok(notice)) = tap.mailbox().poll_next(context) {
                 if let Notice::Event(posted) = notice {
                     self.first = (index + 1) % count;
-                    return Some(frames(tap, &posted));
+                    return Some(Outbound::of(tap, &posted));
                 }
             }
         }
@@ -223,19 +223,32 @@ impl PublishPeer {
     }
 }
 
-/// Returns the frames of an event: its topic, its sequence number and the epoch, and its value.
-fn frames(tap: &Tap, posted: &Posted) -> [Bytes; 3] {
-    let mut number = [0; 16];
-    number[..8].copy_from_slice(&posted.sequence().to_be_bytes());
-    number[8..].copy_from_slice(&tap.epoch().to_be_bytes());
-    [posted.topic(tap.event()).clone(), Bytes::copy_from_slice(&number), posted.to_bytes()]
+/// The frames of an event: its topic, its sequence number and the epoch, and its value.
+struct Outbound {
+    topic: Bytes,
+    number: [u8; 16],
+    body: Bytes,
 }
 
-/// Appends a message as it is on the wire.
-fn append(out: &mut BytesMut, frames: &[Bytes; 3]) {
-    for (index, frame) in frames.iter().enumerate() {
-        FrameHeader::message(frame.len(), index + 1 < frames.len()).write(out);
-        out.put_slice(frame);
+impl Outbound {
+    fn of(tap: &Tap, posted: &Posted) -> Self {
+        let mut number = [0; 16];
+        number[..8].copy_from_slice(&posted.sequence().to_be_bytes());
+        number[8..].copy_from_slice(&tap.epoch().to_be_bytes());
+        Self { topic: posted.topic(tap.event()).clone(), number, body: posted.to_bytes() }
+    }
+
+    /// Returns the number of bytes of all frames.
+    fn bytes(&self) -> usize {
+        self.topic.len() + self.number.len() + self.body.len()
+    }
+
+    /// Appends the message as it is on the wire.
+    fn append_to(&self, out: &mut BytesMut) {
+        for (frame, has_more) in [(&self.topic[..], true), (&self.number, true), (&self.body, false)] {
+            FrameHeader::message(frame.len(), has_more).write(out);
+            out.put_slice(frame);
+        }
     }
 }
 

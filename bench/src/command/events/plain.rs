@@ -1,21 +1,21 @@
 //! A plain subscriber: a connection of ZMTP 3.0 by hand, which counts the messages that it reads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::Arrivals;
 use crate::Failure;
 
 /// Size of a greeting in bytes.
 const GREETING_BYTES: usize = 64;
 
-/// Connects and subscribes. Returns what counts messages into `total` until the connection ends.
+/// Connects and subscribes. Returns what counts messages until the connection ends.
 pub(super) async fn listen_to(
     endpoint: String,
     topic: String,
-    total: Arc<AtomicU64>,
+    arrivals: Arc<Arrivals>,
 ) -> Result<impl Future<Output = Result<(), Failure>> + Send + 'static, Failure> {
     let address = endpoint.strip_prefix("tcp://").ok_or("an endpoint of TCP")?;
     let mut stream = TcpStream::connect(address).await?;
@@ -29,7 +29,7 @@ pub(super) async fn listen_to(
     stream.read_exact(&mut properties).await?;
     let length = u8::try_from(topic.len() + 1)?;
     stream.write_all(&[&[0, length, 1], topic.as_bytes()].concat()).await?;
-    Ok(count(stream, total))
+    Ok(count(stream, arrivals))
 }
 
 async fn read<const N: usize>(stream: &mut TcpStream) -> Result<[u8; N], Failure> {
@@ -52,7 +52,7 @@ fn ready() -> Vec<u8> {
 }
 
 /// Counts the last frames of messages.
-async fn count(mut stream: TcpStream, total: Arc<AtomicU64>) -> Result<(), Failure> {
+async fn count(mut stream: TcpStream, arrivals: Arc<Arrivals>) -> Result<(), Failure> {
     let mut bytes = Vec::with_capacity(64 * 1024);
     loop {
         if stream.read_buf(&mut bytes).await? == 0 {
@@ -64,7 +64,7 @@ async fn count(mut stream: TcpStream, total: Arc<AtomicU64>) -> Result<(), Failu
             at += end;
         }
         bytes.drain(..at);
-        total.fetch_add(messages, Ordering::Relaxed);
+        arrivals.add(messages);
     }
 }
 

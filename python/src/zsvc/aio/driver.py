@@ -5,16 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 from ..io.curve import ServerCurve
 from ..io.reactor import Reactor, Timer
 from ..io.router import Router, announces_id
+from ..register import Register
 from ..session.config import ServerLimits, max_received
 from ..session.failure import record_of
-from ..session.peer import Event, Method
+from ..session.peer import Event, Method, Peer
 from ..session.server import ServerSession
 from ..status import Cause, Code, Outcome, Status
 from ..wire import write
+from ..wire.outbox import Frame
+from .registering import Worker
 
 _ANNOUNCED = b"\x01" + write.error(
     record_of(
@@ -49,6 +53,10 @@ class ServerDriver:
         max_frame = max_received(limits.max_message_size)
         self._router = Router(self._reactor, max_frame, curve, denies_plaintext=denies_plaintext)
         self._reactor.ends.append(self._router.close)
+        self._reactor.ends.append(self._close_workers)
+        self._max_frame = max_frame
+        self._workers: list[Worker] = []
+        self._registered: dict[bytes, Worker] = {}
         self._timer: Timer | None = None
         self._timer_at = 0.0
         self._is_pump_due = False
@@ -96,9 +104,15 @@ class ServerDriver:
             raise results[0]
         return results[0]
 
-    def start(self) -> None:
-        """Begins to read, from any thread."""
-        self._reactor.call_soon(lambda: self._router.start(self._message, self.pump))
+    def start(self, registers: Sequence[Register] = (), services: Sequence[str] = ()) -> None:
+        """Begins to read, and to register these services at routers, from any thread."""
+
+        def run() -> None:
+            self._router.start(self._message, self.pump)
+            for register in registers:
+                self._workers.append(Worker(self._reactor, register, services, self._max_frame, self))
+
+        self._reactor.call_soon(run)
 
     def stop(self) -> None:
         """Closes the socket and ends the thread, from any other thread."""
@@ -107,6 +121,8 @@ class ServerDriver:
     def drain(self, when_done: Callable[[], None]) -> None:
         """Takes no new calls. Calls a function when all have ended, and their answers were read."""
         self.session.drain(time.monotonic())
+        for worker in self._workers:
+            worker.drain()
 
         def goodbye() -> None:
             self.session.say_goodbye(time.monotonic())
@@ -122,7 +138,7 @@ class ServerDriver:
         while (message := session.poll_message()) is not None:
             peer, frames = message
             now = time.monotonic()
-            result = self._router.send([*peer.route, *frames])
+            result = self._send(peer, frames)
             if result == "sent":
                 session.sent(peer, now)
             elif result == "full":
@@ -134,6 +150,39 @@ class ServerDriver:
         now = time.monotonic()
         self._look_for_end(now)
         self._set_timer(now)
+
+    # ---- what workers tell
+
+    def on_registered(self, worker: Worker) -> None:
+        """Takes the router for a client."""
+        self._registered[worker.id] = worker
+        self.session.joined(worker.id, worker.key, worker.register.router, time.monotonic())
+
+    def on_message(self, frames: Sequence[memoryview], worker: Worker) -> None:
+        """Passes a message of the router to the session."""
+        self.session.receive([memoryview(worker.id), *frames], time.monotonic(), worker.key)
+
+    def on_turn(self) -> None:
+        """Handles what has come."""
+        self.pump()
+
+    def on_unregistered(self, worker: Worker) -> None:
+        """Ends the calls of the router."""
+        self._registered.pop(worker.id, None)
+        self.session.left(worker.id, time.monotonic())
+        self.pump()
+
+    # ---- inside
+
+    def _send(self, peer: Peer, frames: Sequence[Frame]) -> Literal["sent", "full", "gone"]:
+        worker = self._registered.get(peer.route[0])
+        if worker is not None:
+            return worker.send([*peer.route[1:], *frames])
+        return self._router.send([*peer.route, *frames])
+
+    def _close_workers(self) -> None:
+        for worker in self._workers:
+            worker.close()
 
     def _poll_events(self) -> None:
         while (event := self.session.poll_event()) is not None:

@@ -44,7 +44,9 @@ class RunningCall:
         self._context = Context(method, call.metadata, call.deadline, peer, call.peer.key, self._send_metadata)
         self._context._max_body, self._context._abort = self._max_body, self.sending.end
         self._context._when_draining = server._when_draining
-        if server.curve is not None:
+        if call.peer.is_router:
+            self._context.identity = call.peer.identity
+        elif server.curve is not None:
             self._context.identity = server.curve.identity_of(call.peer.key)
         if method.kind.takes_items:
             window = server.limits.stream_window

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import logging
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..io.curve import Clients, ServerCurve
 from ..measure import Measure
 from ..method import Method
+from ..register import Register
 from ..session import peer as session
 from ..session.config import ServerLimits
 from .bridge import Bridge, bridge
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from ..builtin.health import HealthReporter
     from ..events.publisher import Publisher
 
+_LOG = logging.getLogger("zsvc")
 DEFAULT_THREADS = 32
 _LAST_WAIT = 5.0
 
@@ -57,6 +61,7 @@ class Server:
         self,
         *services: Service,
         bind: str | Sequence[str] = (),
+        register: str | Register | Sequence[str | Register] = (),
         events: Sequence[Publisher[Any]] = (),
         limits: ServerLimits | None = None,
         middleware: Sequence[ServerMiddleware] = (),
@@ -69,17 +74,21 @@ class Server:
         introspection_roles: Sequence[str] = (),
         deny_plaintext: bool = False,
     ) -> None:
-        """`events` are what clients may subscribe to. `tokens` finds out who makes a call that brings a token.
+        """`register` is where it registers as a worker: at routers, which give it their callers' calls over connections
+        that it makes, so that it needs no endpoint. One that refuses is told of in the log, and asked again.
+
+        `events` are what clients may subscribe to. `tokens` finds out who makes a call that brings a token.
 
         `threads` is the number of threads for `@blocking` methods. `reflection`, `health` and `stats` are services that
         the server has by itself; where anything needs an identity, the first and the last are for clients that are
-        known, or have one of `introspection_roles`. With `deny_plaintext`, the server does not start without `curve` at
-        an endpoint that other machines can reach; otherwise it warns of that in its log.
+        known, or have one of `introspection_roles`. With `deny_plaintext`, the server does not start without keys at
+        an endpoint that other machines can reach, or where a router may be on another; else its log warns of that.
         Raises `ValueError` for methods with roles where the server can't know its clients.
         """
         self.limits = limits or ServerLimits()
         self.middleware = tuple(middleware)
         self._bind = (bind,) if isinstance(bind, str) else tuple(bind)
+        self._registers = _registers(register)
         self.curve, self.deny_plaintext = curve, deny_plaintext
         self.tokens = tokens if tokens is None or isinstance(tokens, Tokens) else Tokens(tokens)
         from ..builtin.own import Own, own_services  # which are services themselves
@@ -91,10 +100,7 @@ class Server:
         self._handlers = _handlers((*services, *own))
         self.measures = {method.name: Measure() for _, method in self._handlers}
         """What the calls of each method were."""
-        for _, method in self._handlers:
-            if method.roles and tokens is None and (curve is None or curve.clients is None):
-                text = "give the server `curve`, with `clients`, or `tokens`"
-                raise ValueError(f"`{method.name}` is for clients with a role: {text}")
+        self._check_roles()
         self.threads = ThreadPoolExecutor(threads, thread_name_prefix="zsvc-handler")
         self.free_threads = asyncio.Semaphore(threads)
         self._driver: ServerDriver | None = None
@@ -130,10 +136,39 @@ class Server:
         """Reports whether a service is one that the server has by itself."""
         return id(service) in self._own
 
+    def _check_roles(self) -> None:
+        """Raises `ValueError` for methods that nobody can call, since the server can't know its clients."""
+        if self.tokens is not None or (self.curve is not None and self.curve.clients is not None):
+            return
+        routers = {role for it in self._registers if it.router is not None for role in it.router.roles}
+        guarded = [method for _, method in self._handlers if method.roles]
+        if guarded and not any(routers & set(method.roles) for method in guarded):
+            text = "give the server `curve`, with `clients`, or `tokens`"
+            if self._registers:
+                text += ", or say by `Register.router` which of them a router has"
+            raise ValueError(f"`{guarded[0].name}` is for clients with a role: {text}")
+
+    def _check_private(self) -> None:
+        """Warns of routers to which others could read what is sent, or raises `OSError`."""
+        for register in self._registers:
+            if register.curve is not None or not register.may_be_elsewhere:
+                continue
+            if self.deny_plaintext:
+                text = f"can't register at `{register.endpoint}`: it may be on another machine, and without keys others"
+                hint = "give it `curve`, or leave out `deny_plaintext`"
+                text = f"{text} could read and change what is sent, or stand in the router's place: {hint}"
+                raise OSError(errno.EACCES, text)
+            _LOG.warning(
+                "registering without encryption at the router at `%s`, which may be on another machine: others could "
+                "read and change what is sent, or stand in its place; give it `curve`",
+                register.endpoint,
+            )
+
     async def start(self) -> None:
         """Binds the endpoints, and begins to serve. Raises `OSError`."""
         if self._driver is not None:
             raise RuntimeError("the server was started already")
+        self._check_private()
         methods = {
             method.name: session.Method(
                 method.name, method.kind, method.roles, (service, method), is_own=self.is_own(service)
@@ -152,7 +187,8 @@ class Server:
             driver.stop()
             raise
         self._driver = driver
-        driver.start()
+        names = {method.name.rpartition("/")[0] for service, method in self._handlers if not self.is_own(service)}
+        driver.start(self._registers, sorted(names))
 
     async def bind(self, endpoint: str) -> str:
         """Binds another endpoint while the server runs, and returns it with its port. Raises `OSError`."""
@@ -213,7 +249,8 @@ class Server:
         await self.drain()
 
     def __repr__(self) -> str:
-        return f"<zsvc.Server at {', '.join(self._endpoints) or 'no endpoint'}>"
+        routers = "".join(f", registering at {register.endpoint}" for register in self._registers)
+        return f"<zsvc.Server at {', '.join(self._endpoints) or 'no endpoint'}{routers}>"
 
     # ---- what the session tells, on its thread
 
@@ -289,6 +326,12 @@ def _handlers(services: Sequence[Service]) -> list[tuple[Service, Method[Any]]]:
     return handlers
 
 
+def _registers(given: str | Register | Sequence[str | Register]) -> tuple[Register, ...]:
+    """Returns where a server registers. Raises `ValueError`."""
+    several = (given,) if isinstance(given, str | Register) else given
+    return tuple(Register(it) if isinstance(it, str) else it for it in several)
+
+
 def _check_are_services(services: Sequence[object]) -> None:
     """Raises `ValueError` for what is no object of a class that was generated."""
     for service in services:
@@ -307,8 +350,13 @@ def _check_is_one(cls: type[Service]) -> None:
         raise ValueError(f"`{cls.__name__}` is a `{name}`, and also {text}: give the server a `ServedAs` for each")
 
 
-async def serve(*services: Service, bind: str | Sequence[str], **options: Any) -> None:
-    """Serves until the process is asked to end (SIGINT or SIGTERM), then drains. Options are those of `Server`."""
+async def serve(*services: Service, bind: str | Sequence[str] = (), **options: Any) -> None:
+    """Serves until the process is asked to end (SIGINT or SIGTERM), then drains. Options are those of `Server`.
+
+    Raises `ValueError` where nobody could call: `bind` or `register` say from where.
+    """
+    if not bind and not options.get("register"):
+        raise ValueError("nobody could call: give `bind`, such as `tcp://127.0.0.1:7100`, or `register`")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -10,14 +9,12 @@ from typing import Any, Protocol
 import zmq
 
 from ..io.curve import ClientCurve
-from ..io.dealer import Dealer
+from ..io.dealer import Dealer, pause_after
 from ..io.reactor import Reactor, Timer
 from ..session.client import ClientSession, Event
 from ..session.config import ClientLimits, max_received
 from ..status import Cause, Code, Status
 
-_FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 2.0
 _AFTER_GOING_AWAY = 5.0
 
 
@@ -147,10 +144,8 @@ class Connection:
             text = f"the connection to `{self.endpoint}` was lost: {reason}"
             self._lose(session, Status(Code.UNAVAILABLE, text, cause=Cause.CONNECTION_LOST))
         if not self._is_closed:
-            longest = min(_FIRST_PAUSE * 2**self._tries, _LONGEST_PAUSE)
-            self._tries = min(self._tries + 1, 10)
-            pause = longest * random.uniform(0.75, 1.0)
-            self._set(time.monotonic() + pause, self._connect_again)
+            self._set(time.monotonic() + pause_after(self._tries), self._connect_again)
+            self._tries += 1
         self._user.on_change()
 
     def _connect_again(self) -> None:

@@ -6,6 +6,7 @@ connection that it was given to, and a call that was not given to one is not sen
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -18,6 +19,8 @@ from .frames import MessageReader, send
 from .reactor import LONGEST_READING, Reactor
 
 CONNECT_TIMEOUT = 10.0
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 2.0
 _BATCH = 256
 
 _FAILED = {
@@ -28,6 +31,12 @@ _FAILED = {
     int(zmq.EVENT_CLOSED): "nothing listens there",
 }
 _WATCHED = sum(_FAILED) + int(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+
+
+def pause_after(tries: int) -> float:
+    """Returns the seconds until the next try, up to chance: those who have lost a server together are not back so."""
+    longest: float = min(_FIRST_PAUSE * 2 ** min(tries, 10), _LONGEST_PAUSE)
+    return longest * random.uniform(0.75, 1.0)
 
 
 class DealerUser(Protocol):

@@ -68,11 +68,18 @@ class Admission:
         if (method.kind is Kind.ONE_WAY) != call.one_way:
             text = f"`{method.name}` is called by the other kind of call record"
             return _refused(Code.INVALID_ARGUMENT, text, Cause.NO_SUCH_METHOD)
-        if self.bars_others and peer.key is not None and self.roles_of(peer.key) is None:
+        roles = self._roles_of(peer)
+        if self.bars_others and peer.key is not None and roles is None and not peer.is_router:
             return _refused(Code.UNAUTHENTICATED, "the client is not let in any more", Cause.FORBIDDEN)
         if method.roles and not self.has_token(call):
-            return role_refusal(method, None if peer.key is None else self.roles_of(peer.key))
+            return role_refusal(method, roles)
         return None
+
+    def _roles_of(self, peer: Peer) -> Sequence[str] | None:
+        """Returns the roles of a client; `None` for one that is not known."""
+        if peer.is_router:
+            return None if peer.identity is None else peer.identity.roles
+        return None if peer.key is None else self.roles_of(peer.key)
 
     def has_token(self, call: Call) -> bool:
         """Reports whether a call says who makes it, which is looked at once it runs."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..codec.writer import Body
+from ..identity import Identity
 from ..status import Status
 from ..wire.outbox import Frame, Outbox
 from ..wire.records import INITIAL_CREDIT, Call
@@ -120,6 +121,8 @@ class Peer:
         "accounted",
         "asked_at",
         "calls",
+        "identity",
+        "is_router",
         "key",
         "link",
         "one_way_calls",
@@ -132,6 +135,10 @@ class Peer:
 
     def __init__(self, route: Route, link: Link, now: float, key: str | None) -> None:
         self.route, self.link, self.key = route, link, key
+        self.is_router = False
+        """Whether it is a router, at which the server has registered: the server says who that is."""
+        self.identity: Identity | None = None
+        """Who it is, if it is a router and the server says it."""
         self.calls: dict[int, ServerCall] = {}
         self.outbox = Outbox()
         self.quiet_since = now
@@ -186,6 +193,11 @@ class Peers:
             self._idle.move_to_end(route)
         return peer
 
+    def join(self, route: Route, now: float, key: str | None, identity: Identity | None) -> None:
+        """Adds a router. It is remembered also while it has no calls, since it is told that the server goes away."""
+        peer = self._by_route[route] = Peer(route, self.links.join(route[0]), now, key)
+        peer.is_router, peer.identity = True, identity
+
     def all(self) -> list[Peer]:
         """Returns all clients that are known."""
         return list(self._by_route.values())
@@ -225,7 +237,7 @@ class Peers:
         peer.calls.pop(call.id, None)
         if not peer.calls:
             self.with_calls.pop(peer.route, None)
-            if peer.route in self._by_route:
+            if peer.route in self._by_route and not peer.is_router:
                 self._idle[peer.route] = peer
 
     def account(self, peer: Peer) -> None:

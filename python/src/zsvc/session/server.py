@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..codec.writer import Body
 from ..due import Due
+from ..identity import Identity
 from ..status import Cause, Code, Outcome, Status
 from ..wire import read, write
 from ..wire import records as r
@@ -90,7 +91,7 @@ class ServerSession:
 
     def known_keys(self) -> set[str]:
         """Returns the public keys of the clients that are known."""
-        return {peer.key for peer in self._peers.all() if peer.key is not None}
+        return {peer.key for peer in self._peers.all() if peer.key is not None and not peer.is_router}
 
     def revoke(self, key: str, *, is_let_in: bool) -> None:
         """Ends the calls of a client that is not let in any more, or not as it was."""
@@ -98,12 +99,24 @@ class ServerSession:
         if is_let_in:
             code = Code.UNAVAILABLE
             text = "the client has lost a role, or has another name: its calls end, and may be made again"
-        for peer in [it for it in self._peers.all() if it.key == key]:
+        for peer in [it for it in self._peers.all() if it.key == key and not it.is_router]:
             if not is_let_in:
                 peer.outbox.push(write.plain(r.GOING_AWAY, 0))
             for call in [*peer.calls.values(), *(it for it in self._peers.one_way_calls if it.peer is peer)]:
                 self._end(call, code, text, Cause.FORBIDDEN)
             self._peers.account(peer)
+
+    def joined(self, id: bytes, key: str | None, identity: Identity | None, now: float) -> None:
+        """Tells that a router calls from now on, over a connection that has this id instead of the socket's.
+
+        It is who the server says, by `identity`. With the server's clients it has nothing to do.
+        """
+        self._peers.join((id,), now, key, identity)
+
+    def left(self, id: bytes, now: float) -> None:
+        """Tells that the connection with an id is lost."""
+        for peer in [it for it in self._peers.all() if it.route[0] == id]:
+            self.gone(peer, now)
 
     def take_tokens(self) -> None:
         """Leaves it to what runs calls to look at those that bring a token."""
