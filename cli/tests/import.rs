@@ -308,6 +308,23 @@ fn a_later_descriptor_beside_the_files_does_not_matter() {
 }
 
 #[test]
+fn what_the_document_shows_of_protobuf_is_imported() {
+    let document = fs::read_to_string("../docs/coming-from.md").expect("a document of the repository");
+    let (_, block) = document.split_once("```proto\n").expect("a block of protobuf");
+    let (block, _) = block.split_once("```").expect("a block with an end");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (proto, svc) = (folder.path().join("shown.proto"), folder.path().join("svc"));
+    // What the block leaves out.
+    let head = "syntax = \"proto3\";\npackage shown.v1;\nmessage PlaceReply { uint64 number = 1; }\n\
+                message WatchRequest { repeated string ids = 1; }\n";
+    fs::write(&proto, format!("{head}{block}")).expect("a new file");
+    import(proto.to_str().expect("a path in UTF-8"), &[], &svc);
+    let written = files(&svc).into_values().collect::<String>();
+    assert!(written.contains("rpc watch(request: WatchRequest) -> stream Order;"), "{written}");
+    assert_eq!(zsvc(&["check", svc.to_str().expect("a path in UTF-8")]).status.code(), Some(0));
+}
+
+#[test]
 fn links_in_a_circle_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let proto = folder.path().join("proto");
@@ -342,7 +359,7 @@ fn tree(folder: &Path, count: usize) {
 }
 
 #[test]
-fn a_large_tree_is_imported_and_checked_in_time() {
+fn a_large_tree_is_imported_checked_and_compiled_in_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let (proto, svc) = (folder.path().join("proto"), folder.path().join("svc"));
     fs::create_dir(&proto).expect("a new folder");
@@ -352,6 +369,8 @@ fn a_large_tree_is_imported_and_checked_in_time() {
     let svc = svc.to_str().expect("a path in UTF-8");
     assert_eq!(zsvc(&["check", svc]).status.code(), Some(0));
     assert_eq!(zsvc(&["fmt", "--check", svc]).status.code(), Some(0));
+    let out = folder.path().join("generated");
+    assert_eq!(zsvc(&["gen", svc, "--out", out.to_str().expect("a path in UTF-8")]).status.code(), Some(0));
     // Without optimization, and beside other tests, several times what users wait.
     assert!(start.elapsed() < Duration::from_secs(120), "{:?}", start.elapsed());
     println!("600 files: {:?}", start.elapsed());

@@ -132,6 +132,22 @@ fn every_form_that_readers_must_take_is_read() {
 }
 
 #[test]
+fn nil_of_a_value_is_written_and_that_of_an_optional_is_not() {
+    let text = "package a.v1; struct Short { a: u8 = 1; b: value = 2; c: u8? = 3; }
+        struct Far { a: u8 = 1; b: value = 2; c: u8? = 300; }";
+    let loader = MemoryLoader::default().with("a.svc", text);
+    let schema = compile(&loader, &["a.svc".to_owned()], &[]).schema.expect("no errors");
+    let codec = Codec::new(&schema);
+    for (name, expected) in [("Short", &[0x92, 7, 0xc0][..]), ("Far", &[0x82, 1, 7, 2, 0xc0])] {
+        let ty = ty(&schema, name);
+        // Whether the JSON says so or leaves it out.
+        for text in ["{\"a\":7,\"b\":null,\"c\":null}", "{\"a\":7}"] {
+            assert_eq!(codec.encode(Shape::Type(&ty), text).expect(text), expected, "{name}: {text}");
+        }
+    }
+}
+
+#[test]
 fn floats_come_back_to_the_last_bit() {
     let schema = schema();
     let ty = ty(&schema, "Any");

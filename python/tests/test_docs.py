@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zmq.auth
 from conftest import ROOT, run
 from floor import Floor, trade
 from generated.exchange import v1 as exchange
@@ -161,6 +162,20 @@ async def test_a_worker_of_a_router(tmp_path: Path, capsys: pytest.CaptureFixtur
         with pytest.raises(asyncio.CancelledError):
             await working
     assert capsys.readouterr().out == f"<zsvc.Server at no endpoint, registering at {router.endpoint}>\n"
+
+
+def test_a_server_of_the_clients_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    _, secret = zmq.auth.create_certificates(tmp_path, "floor")
+    os.chmod(secret, 0o600)
+    zmq.auth.create_certificates(tmp_path, "auditor")
+    guide = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
+    (tmp_path / "access.toml").write_text(guide.split("```toml,access\n")[1].partition("```")[0], encoding="utf-8")
+    names: dict[str, Any] = {"zsvc": zsvc, "Floor": Floor}
+    exec(the("python,access"), names)
+    curve = names["floor"]().curve
+    found = curve.identity_of("Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID")
+    assert found == zsvc.Identity("desk", ["trader"])
 
 
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,7 +52,7 @@ def test_one_client_that_says_much_does_not_keep_others_waiting() -> None:
         router = Router(reactor, 1 << 20, None)
         reactor.ends.append(router.close)
         endpoint.append(router.bind("tcp://127.0.0.1:*"))
-        router.start(lambda frames, _: turns.on_message(frames), turns.on_turn)
+        router.start(lambda frames, *_: turns.on_message(frames), turns.on_turn)
         bound.set()
 
     reactor.call_soon(open_it)

@@ -99,11 +99,15 @@ const TAKES_ANY: &str = "strings take any text";
 pub(super) struct Random(u64);
 
 /// What is declared so far, by what it can be used for.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Declared {
     types: Vec<String>,
     keys: Vec<String>,
     errors: Vec<String>,
+    /// Types, and a value of each that can be written. Of a struct, one within its bounds.
+    values: Vec<(String, String)>,
+    /// Constants, and their types.
+    constants: Vec<(String, String)>,
 }
 
 impl Random {
@@ -159,9 +163,13 @@ impl Random {
         for _ in 0..self.below(3) {
             let (docs, name) = (self.docs(), self.name(&mut taken));
             writeln!(text, "{docs}const {name}: i64 = -{};", self.below(1 << 40)).expect(TAKES_ANY);
+            declared.constants.push((name, "i64".to_owned()));
         }
         for _ in 0..self.below(9) {
             text += &self.definition("", &mut taken, &mut declared);
+            if self.one_in(2) {
+                text += &self.constant(&mut taken, &mut declared);
+            }
         }
         // What is there to extend, and the methods that each serves.
         let mut services: Vec<(String, BTreeSet<String>)> = Vec::new();
@@ -187,12 +195,20 @@ impl Random {
         let text = match self.below(if around.is_empty() { 5 } else { 3 }) {
             0 => {
                 let inside = self.inside(&full, taken, declared);
-                format!("{docs}struct {name} {{\n{inside}{}}}\n", self.fields(declared, Some(&name)))
+                let (fields, value) = self.fields(declared, Some(&name));
+                declared.values.extend(value.map(|value| (full.clone(), value)));
+                format!("{docs}struct {name} {{\n{inside}{fields}}}\n")
             }
-            1 if self.one_in(3) => format!("{docs}flags {name} {{\n{}}}\n", self.flags()),
+            1 if self.one_in(3) => {
+                let (flags, names) = self.flags();
+                declared.values.push((full.clone(), format!("[{names}]")));
+                format!("{docs}flags {name} {{\n{flags}}}\n")
+            }
             1 => {
                 declared.keys.push(full.clone());
-                format!("{docs}enum {name} {{\n{}}}\n", self.values())
+                let (values, last) = self.values();
+                declared.values.push((full.clone(), last));
+                format!("{docs}enum {name} {{\n{values}}}\n")
             }
             2 => {
                 let inside = self.inside(&full, taken, declared);
@@ -204,7 +220,12 @@ impl Random {
                 declared.errors.push(name.clone());
                 format!("{docs}error {name} {{\n{inside}{variants}}}\n")
             }
-            _ => format!("{docs}type {name} = {};\n", self.ty(declared, 2)),
+            _ => {
+                let ty = self.ty(declared, 2);
+                let value = self.written(&ty, declared);
+                declared.values.extend(value.map(|value| (full.clone(), value)));
+                format!("{docs}type {name} = {ty};\n")
+            }
         };
         declared.types.push(full);
         text
@@ -217,23 +238,82 @@ impl Random {
         (0..count).map(|_| self.definition(&around, taken, declared)).collect()
     }
 
-    fn values(&mut self) -> String {
-        let mut taken = BTreeSet::new();
+    /// The values of an enum, and the name of the last.
+    fn values(&mut self) -> (String, String) {
+        let (mut taken, mut last) = (BTreeSet::new(), String::new());
         let values = (0..=self.below(6)).map(|number| {
             let (docs, name) = (self.docs(), self.name(&mut taken));
             let sign = if number > 0 && self.one_in(4) { "-" } else { "" };
+            last.clone_from(&name);
             format!("{docs}{name} = {sign}{};\n", number * 1_000_003)
         });
-        values.collect()
+        (values.collect(), last)
     }
 
-    fn flags(&mut self) -> String {
-        let mut taken = BTreeSet::new();
+    /// Flags, and the names of some.
+    fn flags(&mut self) -> (String, String) {
+        let (mut taken, mut set) = (BTreeSet::new(), Vec::new());
         let flags = (0..self.below(8)).map(|number| {
             let (docs, name) = (self.docs(), self.name(&mut taken));
+            set.extend(self.one_in(2).then(|| name.clone()));
             format!("{docs}{name} = {};\n", number * 9)
         });
-        flags.collect()
+        (flags.collect(), set.join(", "))
+    }
+
+    /// A constant of a type whose values can be written, if there is such a type among a few.
+    fn constant(&mut self, taken: &mut BTreeSet<String>, declared: &mut Declared) -> String {
+        let ty = match declared.values.last() {
+            Some((ty, _)) if self.one_in(2) => ty.clone(),
+            _ => self.ty(declared, 2),
+        };
+        let Some(value) = self.written(&ty, declared) else {
+            return String::new();
+        };
+        let (docs, name) = (self.docs(), self.name(taken));
+        // The name of an enum's value is never that of a constant.
+        let is_named = value.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+        if !is_named || value == "true" || value.starts_with("b\"") {
+            declared.constants.push((name.clone(), ty.clone()));
+        }
+        format!("{docs}const {name}: {ty} = {value};\n")
+    }
+
+    /// A value of a type, if one can be written, without names of constants: a constant is the name of no other.
+    fn written(&mut self, ty: &str, declared: &Declared) -> Option<String> {
+        self.value(ty, &Declared { constants: Vec::new(), ..declared.clone() })
+    }
+
+    /// A value of a type, if one can be written: now and then the name of a constant.
+    fn value(&mut self, ty: &str, declared: &Declared) -> Option<String> {
+        let ty = ty.trim_end_matches('?');
+        if let Some((name, _)) = declared.constants.iter().rfind(|(_, known)| known == ty)
+            && self.one_in(2)
+        {
+            return Some(name.clone());
+        }
+        if let Some((_, value)) = declared.values.iter().rfind(|(known, _)| known == ty) {
+            return Some(value.clone());
+        }
+        let inside = ty.find('<').map_or("", |start| &ty[start + 1..ty.len() - 1]);
+        Some(match ty.split('<').next().unwrap_or_default() {
+            "bool" => "true".to_owned(),
+            "f32" | "f64" => format!("-{}.5", self.below(9)),
+            "string" => "\"a {} \\\"b\\\" \\u{1f600}\"".to_owned(),
+            "bytes" => "b\"\\x00 \\\" \\xff\"".to_owned(),
+            "duration" => "1.5ms".to_owned(),
+            "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64" => self.below(128).to_string(),
+            "list" | "set" => {
+                let element = self.value(inside, declared).filter(|_| self.one_in(2));
+                format!("[{}]", element.unwrap_or_default())
+            }
+            "map" => {
+                let (key, value) = inside.split_once(", ")?;
+                let entry = self.value(key, declared).zip(self.value(value, declared));
+                entry.map_or_else(|| "{}".to_owned(), |(key, value)| format!("{{ {key}: {value} }}"))
+            }
+            _ => return None,
+        })
     }
 
     fn variants(&mut self, declared: &Declared, is_error: bool) -> String {
@@ -244,15 +324,16 @@ impl Random {
             match self.below(3) {
                 0 => format!("{docs}{message}{name} = {number};\n"),
                 1 => format!("{docs}{message}{name}: {} = {number};\n", self.ty(declared, 2)),
-                _ => format!("{docs}{message}{name} {{\n{}}} = {number};\n", self.fields(declared, None)),
+                _ => format!("{docs}{message}{name} {{\n{}}} = {number};\n", self.fields(declared, None).0),
             }
         });
         variants.collect()
     }
 
-    /// Fields, some of which hold the type that they are in.
-    fn fields(&mut self, declared: &Declared, own: Option<&str>) -> String {
+    /// Fields, some of which hold the type that they are in, and a value of a struct of them, if one can be written.
+    fn fields(&mut self, declared: &Declared, own: Option<&str>) -> (String, Option<String>) {
         let (mut taken, mut number) = (BTreeSet::new(), 0);
+        let mut values = Some(Vec::new());
         let fields = (0..self.below(8)).map(|_| {
             // Mostly arrays, as most structs are, and maps of both kinds: with few numbers in use, and with one past 255.
             number += match self.below(12) {
@@ -261,19 +342,38 @@ impl Random {
                 step => 1 + step / 9,
             };
             let (docs, name) = (self.docs(), self.name(&mut taken));
-            let ty = match (self.below(9), own) {
-                (0, _) => "@default(\"a {} \\\"b\\\"\") string".to_owned(),
-                (1, _) => "@default(-12345678) i32".to_owned(),
-                (2, _) => "@len(1..=9) list<string>".to_owned(),
-                (3, _) => "@range(..=1000000) u32?".to_owned(),
-                (4, Some(own)) => format!("{own}?"),
-                (5, Some(own)) => format!("list<{own}>"),
-                _ => self.ty(declared, 3),
-            };
-            let (attributes, ty) = ty.split_at(ty.rfind(") ").map_or(0, |end| end + 2));
+            let (attributes, ty, value) = self.field(declared, own);
+            match value {
+                Some(value) => values.iter_mut().for_each(|values| values.push(format!("{name}: {value}"))),
+                None if ty.ends_with('?') || attributes.starts_with("@default") => {}
+                None => values = None,
+            }
             format!("{docs}{attributes}{name}: {ty} = {number};\n")
         });
-        fields.collect()
+        let fields = fields.collect();
+        (fields, values.map(|values| format!("{{ {} }}", values.join(", "))))
+    }
+
+    /// The attributes of a field, its type, and a value of it, if one can be written and is not left out.
+    fn field(&mut self, declared: &Declared, own: Option<&str>) -> (String, String, Option<String>) {
+        let (attributes, ty, value) = match (self.below(10), own) {
+            (0, _) => ("@default(\"a {} \\\"b\\\"\") ", "string", None),
+            (1, _) => ("@default(-12345678) ", "i32", Some("-1")),
+            (2, _) => ("@len(1..=9) ", "list<string>", Some("[\"\"]")),
+            (3, _) => ("@range(..=1000000) ", "u32?", None),
+            (4, Some(own)) => return (String::new(), format!("{own}?"), None),
+            (5, Some(own)) => return (String::new(), format!("list<{own}>"), Some("[]".to_owned())),
+            (6, _) if !declared.constants.is_empty() => {
+                let (name, ty) = declared.constants[self.below(declared.constants.len())].clone();
+                return (format!("@default({name}) "), ty, None);
+            }
+            _ => {
+                let ty = self.ty(declared, 3);
+                let value = self.value(&ty, declared);
+                return (String::new(), ty, value);
+            }
+        };
+        (attributes.to_owned(), ty.to_owned(), value.map(str::to_owned))
     }
 
     /// A type that is not optional itself.
@@ -317,7 +417,8 @@ impl Random {
             let mut names = BTreeSet::new();
             let parameters = (0..self.below(4)).map(|_| {
                 let name = self.name(&mut names);
-                format!("{name}: {}", self.ty(declared, 2))
+                let (attributes, ty, _) = self.field(declared, None);
+                format!("{attributes}{name}: {ty}")
             });
             let mut parameters: Vec<String> = parameters.collect();
             if self.one_in(5) {

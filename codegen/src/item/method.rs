@@ -125,31 +125,34 @@ pub(crate) fn named<'a>(site: Site<'a>, service: &'a Service, own: &'a ServiceNa
 
 /// Structs of parameters so far. Methods with the same parameters, such as an id, share one, so that it is compiled once.
 #[derive(Default)]
-struct Parameters<'a>(HashMap<Vec<NameAndType<'a>>, Vec<Declared<'a>>>);
+struct Parameters<'a>(HashMap<Vec<Parameter<'a>>, Ident>);
 
-type NameAndType<'a> = (&'a str, &'a Type);
-/// Fields, and the struct that is declared for them.
-type Declared<'a> = (&'a [Field], Ident);
+/// What makes a parameter another one.
+#[derive(PartialEq, Eq, Hash)]
+struct Parameter<'a> {
+    name: &'a str,
+    ty: &'a Type,
+    number: u16,
+    boxed: bool,
+    /// Its default and bounds, which hold floats and so have no hash, as text; empty without any.
+    limits: String,
+}
+
+impl<'a> Parameter<'a> {
+    fn of(field: &'a Field) -> Self {
+        let Field { name, ty, number, boxed, default, len, range, .. } = field;
+        let is_limited = default.is_some() || len.is_some() || range.is_some();
+        let limits = if is_limited { format!("{default:?} {len:?} {range:?}") } else { String::new() };
+        Self { name, ty, number: *number, boxed: *boxed, limits }
+    }
+}
 
 impl<'a> Parameters<'a> {
     /// Returns the struct of these fields. If there is none yet, that is `own`.
     fn of(&mut self, fields: &'a [Field], own: &Ident) -> Ident {
-        let key = fields.iter().map(|field| (field.name.as_str(), &field.ty)).collect();
-        let alike = self.0.entry(key).or_default();
-        if let Some((_, known)) = alike.iter().find(|(known, _)| are_bounded_alike(known, fields)) {
-            return known.clone();
-        }
-        alike.push((fields, own.clone()));
-        own.clone()
+        let key = fields.iter().map(Parameter::of).collect();
+        self.0.entry(key).or_insert_with(|| own.clone()).clone()
     }
-}
-
-/// Reports whether fields with the same names and types have the same defaults and bounds.
-fn are_bounded_alike(some: &[Field], others: &[Field]) -> bool {
-    let rest = |field: &Field| {
-        (field.number, field.boxed, field.default.clone(), field.len.clone(), field.range.clone())
-    };
-    some.iter().map(rest).eq(others.iter().map(rest))
 }
 
 /// Returns the table of methods, in the order of their rows.

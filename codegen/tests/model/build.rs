@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 use zsvc_codegen::{Choices, Placement, generate, update};
-use zsvc_idl::schema::{Schema, TypeKind};
+use zsvc_idl::schema::{Builtin, Schema, Type, TypeKind};
 use zsvc_idl::{MemoryLoader, compile};
 use zsvc_model::draft::Draft;
 use zsvc_model::random::Random;
@@ -55,6 +55,40 @@ fn throwing(schema: &Schema) -> impl Iterator<Item = (String, &str, &str)> {
     })
 }
 
+/// Returns each constant whose value serde writes as the type of the schema is written.
+fn constants(schema: &Schema) -> String {
+    let mut table = "];\npub const CONSTANTS: &[(&str, crate::Constant)] = &[\n".to_owned();
+    for package in &schema.packages {
+        let path = package.name.join("::");
+        for constant in package.constants.iter().filter(|constant| is_own(schema, &constant.ty)) {
+            // What is made at its first use is behind a reference.
+            let is_made = match schema.resolved(&constant.ty) {
+                Type::List(_) | Type::Set(_) | Type::Map(..) => true,
+                Type::Named(id) => matches!(schema.definition(*id).kind, TypeKind::Struct(_)),
+                _ => false,
+            };
+            let (name, star) = (&constant.name, if is_made { "*" } else { "" });
+            let full_name = package.full_name();
+            writeln!(
+                table,
+                "    (\"{full_name}.{name}\", || crate::constant(&{star}crate::{path}::{name})),"
+            )
+            .expect("strings take any text");
+        }
+    }
+    table
+}
+
+/// Reports whether serde writes a value of the type in Rust as it is written on the wire: what is generated, and what both know.
+fn is_own(schema: &Schema, ty: &Type) -> bool {
+    match schema.resolved(ty) {
+        Type::Builtin(Builtin::Bytes | Builtin::Duration | Builtin::Timestamp | Builtin::Uuid) => false,
+        Type::Builtin(_) | Type::Named(_) => true,
+        Type::List(inner) | Type::Set(inner) | Type::Optional(inner) => is_own(schema, inner),
+        Type::Map(key, value) => is_own(schema, key) && is_own(schema, value),
+    }
+}
+
 /// Returns each type that has its own codec, which aliases don't, and the types of methods' errors.
 fn table(schema: &Schema, texts: &[String]) -> String {
     let (mut table, mut json) = ("pub const TYPES: &[(&str, crate::Again)] = &[\n".to_owned(), String::new());
@@ -83,6 +117,7 @@ fn table(schema: &Schema, texts: &[String]) -> String {
         )
         .expect("strings take any text");
     }
+    table += &constants(schema);
     write!(
         table,
         "];\npub const JSON: &[(&str, crate::Json)] = &[\n{json}];\npub const TEXTS: &[&str] = &{texts:?};\n"

@@ -76,7 +76,7 @@ impl<'s> Encoder<'s> {
             }
         }
         self.complete(fields, &mut parts, start, out).map_err(|error| self.fail::<A::Error>(error))?;
-        assemble(fields, layout, &parts, start, out);
+        self.assemble(fields, layout, &parts, start, out);
         Ok(Measure::Other)
     }
 
@@ -85,11 +85,11 @@ impl<'s> Encoder<'s> {
         let start = out.len();
         let mut parts = Parts { ranges: vec![None; fields.len()], given: vec![false; fields.len()], next: 0 };
         self.complete(fields, &mut parts, start, out)?;
-        assemble(fields, Layout::of(fields), &parts, start, out);
+        self.assemble(fields, Layout::of(fields), &parts, start, out);
         Ok(())
     }
 
-    /// Adds default values.
+    /// Adds default values, and nil of type `value`.
     fn complete(
         &self,
         fields: &'s [Field],
@@ -105,6 +105,10 @@ impl<'s> Encoder<'s> {
                 let before = out.len() - start;
                 literal::write(self.schema, &field.ty, default, out);
                 parts.ranges[index] = Some((before, out.len() - start));
+            } else if self.is_value(field) {
+                let before = out.len() - start;
+                out.push(NIL);
+                parts.ranges[index] = Some((before, before + 1));
             } else if !parts.given[index] && !self.may_be_absent(field) {
                 return Err(DecodeError::missing_field(&field.name));
             }
@@ -121,36 +125,41 @@ impl<'s> Encoder<'s> {
     pub(super) fn is_optional(&self, ty: &Type) -> bool {
         matches!(self.schema.resolved(ty), Type::Optional(_) | Type::Builtin(Builtin::Value))
     }
-}
 
-/// Puts the fields that were written since `start` into the order of their numbers, with what stands between them.
-fn assemble(fields: &[Field], layout: Layout, parts: &Parts, start: usize, out: &mut Vec<u8>) {
-    let written = out.split_off(start);
-    // Nil is absence, as it is where a field of an optional type was given as `null`.
-    let present = fields.iter().zip(&parts.ranges).filter_map(|(field, range)| {
-        let (from, to) = (*range)?;
-        let bytes = &written[from..to];
-        (bytes != [NIL]).then_some((usize::from(field.number), bytes))
-    });
-    let present: Vec<(usize, &[u8])> = present.collect();
-    // A schema has fewer fields than 2^32, and a vector takes whatever is written to it.
-    let length = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    match layout {
-        Layout::Map => {
-            let _ = rmp::encode::write_map_len(out, length(present.len()));
-            for (number, bytes) in present {
-                put(out, &number.into());
-                out.extend_from_slice(bytes);
+    /// Reports whether a field is of type `value`, of which nil is a value and is always written.
+    fn is_value(&self, field: &Field) -> bool {
+        matches!(self.schema.resolved(&field.ty), Type::Builtin(Builtin::Value))
+    }
+
+    /// Puts the fields that were written since `start` into the order of their numbers, with what stands between them.
+    fn assemble(&self, fields: &[Field], layout: Layout, parts: &Parts, start: usize, out: &mut Vec<u8>) {
+        let written = out.split_off(start);
+        // Nil is absence, as it is where a field of an optional type was given as `null`; of type `value` it is a value.
+        let present = fields.iter().zip(&parts.ranges).filter_map(|(field, range)| {
+            let (from, to) = (*range)?;
+            let bytes = &written[from..to];
+            (bytes != [NIL] || self.is_value(field)).then_some((usize::from(field.number), bytes))
+        });
+        let present: Vec<(usize, &[u8])> = present.collect();
+        // A schema has fewer fields than 2^32, and a vector takes whatever is written to it.
+        let length = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        match layout {
+            Layout::Map => {
+                let _ = rmp::encode::write_map_len(out, length(present.len()));
+                for (number, bytes) in present {
+                    put(out, &number.into());
+                    out.extend_from_slice(bytes);
+                }
             }
-        }
-        Layout::Array => {
-            let last = present.last().map_or(0, |(number, _)| *number);
-            let _ = rmp::encode::write_array_len(out, length(last));
-            let mut next = 1;
-            for (number, bytes) in present {
-                out.resize(out.len() + number - next, NIL);
-                out.extend_from_slice(bytes);
-                next = number + 1;
+            Layout::Array => {
+                let last = present.last().map_or(0, |(number, _)| *number);
+                let _ = rmp::encode::write_array_len(out, length(last));
+                let mut next = 1;
+                for (number, bytes) in present {
+                    out.resize(out.len() + number - next, NIL);
+                    out.extend_from_slice(bytes);
+                    next = number + 1;
+                }
             }
         }
     }

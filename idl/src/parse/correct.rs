@@ -21,6 +21,9 @@ impl Parser<'_> {
         }
         let found = found?;
         let text = found.text(self.text);
+        if place.has_semicolon() || place.misses_comma() {
+            return self.comma(place, found);
+        }
         match found.kind {
             TokenKind::Other => {
                 let sign = characters::sign(text.chars().next()?)?;
@@ -37,10 +40,16 @@ impl Parser<'_> {
         }
     }
 
-    fn word(&self, place: &Place, found: Token, text: &str) -> Option<(Span, &'static str)> {
-        if place.wants(Rule::comma) && place.wants(Rule::close_paren) {
-            return Some((self.span(place.before?).after(), ","));
+    /// Puts a comma where one is missing, or in the place of a `;`.
+    fn comma(&self, place: &Place, found: Token) -> Option<(Span, &'static str)> {
+        match place.before? {
+            _ if place.is_in_range() => None,
+            _ if found.is(b';') => Some((self.span(found), ",")),
+            before => Some((self.span(before).after(), ",")),
         }
+    }
+
+    fn word(&self, place: &Place, found: Token, text: &str) -> Option<(Span, &'static str)> {
         if place.wants(Rule::kw_throws) {
             let throws = suggest::nearest(text, ["throws"])?;
             return Some((self.span(found), throws));

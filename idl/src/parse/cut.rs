@@ -5,12 +5,15 @@
 //! one clearly starts (`service Name {`, which is not allowed inside another): a missing brace does not swallow the
 //! rest. Where all braces are closed and what starts there may be inside of another, or is indented, it is taken to be.
 
+mod members;
+
 use std::cell::LazyCell;
 use std::ops::Range;
 
 use super::hint;
 use super::token::{Token, TokenKind};
 use crate::ast::{MAX_TYPE_DEPTH, MAX_VALUE_DEPTH};
+pub(super) use members::{Member, closes, is_in_brackets, members};
 
 /// One declaration, as a range of the file's tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -285,84 +288,6 @@ fn starts_declaration(text: &str, tokens: &[Token]) -> bool {
 /// Returns the number of docs right before `at`: they belong to what starts there.
 fn docs_before(tokens: &[Token], first: usize, at: usize) -> usize {
     tokens[(first + 1).min(at)..at].iter().rev().take_while(|token| token.kind == TokenKind::Doc).count()
-}
-
-/// One member of a body, as a range of the file's tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Member {
-    pub(super) tokens: Range<usize>,
-    /// Index of the keyword, if this is not a member but a declaration.
-    pub(super) nested: Option<usize>,
-}
-
-/// Returns the start of the docs and attributes right before a token, in the tokens from `start` on.
-fn preamble_start(tokens: &[Token], start: usize, before: usize) -> usize {
-    let mut at = start;
-    while at < before {
-        let length = preamble(&tokens[at..before]);
-        if at + length == before {
-            break;
-        }
-        at += length + 1;
-    }
-    at.min(before)
-}
-
-/// Returns the members of a body: each ends with a `;` that is in no nested braces, a declaration inside the body with its
-/// closing brace. What is not finished before a declaration is a member of its own.
-pub(super) fn members(text: &str, tokens: &[Token], body: Range<usize>) -> Vec<Member> {
-    let mut members = Vec::new();
-    let (mut start, mut depth, mut nested) = (body.start, 0_usize, None);
-    for at in body.clone() {
-        let ends = match tokens[at].kind {
-            TokenKind::Sign(b'{') => {
-                if depth == 0 {
-                    nested = at
-                        .checked_sub(2)
-                        .filter(|keyword| *keyword >= start && is_nested(text, &tokens[*keyword..]));
-                    let from = nested.map_or(start, |keyword| preamble_start(tokens, start, keyword));
-                    if from > start {
-                        members.push(Member { tokens: start..from, nested: None });
-                        start = from;
-                    }
-                }
-                depth += 1;
-                false
-            }
-            TokenKind::Sign(b'}') => {
-                depth = depth.saturating_sub(1);
-                depth == 0 && ends_at_brace(text, &tokens[at + 1..body.end], nested.is_some())
-            }
-            TokenKind::Sign(b';') => depth == 0,
-            _ => false,
-        };
-        if ends {
-            let nested =
-                nested.take().or_else(|| starts_declaration(text, &tokens[start..at]).then_some(start));
-            members.push(Member { tokens: start..at + 1, nested });
-            start = at + 1;
-        }
-    }
-    if start < body.end {
-        members.push(Member { tokens: start..body.end, nested: None });
-    }
-    members
-}
-
-/// Reports whether a member ends with the brace before these tokens: it is a declaration, or a method with a body.
-fn ends_at_brace(text: &str, rest: &[Token], is_nested: bool) -> bool {
-    match rest {
-        [method, name, open, ..] if matches!(method.text(text), "rpc" | "oneway") => {
-            name.kind == TokenKind::Word && open.is(b'(')
-        }
-        [next, ..] => is_nested && !next.is(b'='),
-        [] => is_nested,
-    }
-}
-
-/// Reports whether these tokens start with a bracket that is not closed in them.
-pub(super) fn is_in_brackets(tokens: &[Token]) -> bool {
-    tokens.first().is_some_and(|first| first.is(b'[')) && !tokens.iter().any(|token| token.is(b']'))
 }
 
 /// Reports whether a declaration with members starts here, of this language or another: a keyword, a name and `{`.

@@ -25,8 +25,8 @@ pub(super) struct Place<'a> {
 /// Returns the help for a known slip.
 pub(super) fn hint(place: &Place) -> Option<String> {
     let found = place.found?;
-    if let Some(habit) = place.habit() {
-        return Some(habit);
+    if let Some(known) = place.habit().or_else(|| place.comma()) {
+        return Some(known);
     }
     match found.kind {
         TokenKind::Other => place.character(found.text(place.text)),

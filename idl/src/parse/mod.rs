@@ -5,6 +5,7 @@
 //! reported and its valid members stay. What the parts mean is not checked here.
 
 mod build;
+mod comma;
 mod concrete;
 mod correct;
 mod cut;

@@ -40,6 +40,12 @@ impl Place<'_> {
     fn bracket(&self, sign: u8) -> Option<String> {
         let next_is = |sign| self.later.first().is_some_and(|next| next.is(sign));
         let help = match sign {
+            // `[default = 5]`, and no list.
+            b'[' if self.wants(Rule::question)
+                && self.later.first().is_some_and(|next| next.kind == TokenKind::Word) =>
+            {
+                "attributes stand before what they are about: `@default(5) lot: u32 = 1;`"
+            }
             b'[' if self.wants(Rule::question) => {
                 return Some(format!("a list is written `list<{}>`", shortened(self.before_text()?)));
             }

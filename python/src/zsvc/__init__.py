@@ -7,6 +7,8 @@ programs use beside them.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .access.access import Access
+from .access.file import AccessFileError
 from .aio.client import Duplex, Streaming
 from .aio.middleware import (
     ClientMiddleware,
@@ -39,6 +41,8 @@ from .values import Bytes, Duration, Enum, Ext, Struct, Timestamp, UnknownVarian
 from .version import __version__
 
 __all__ = [
+    "Access",
+    "AccessFileError",
     "BlockingDuplex",
     "BlockingStreaming",
     "BlockingSubscription",

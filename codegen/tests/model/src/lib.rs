@@ -10,6 +10,14 @@ pub mod table {
 /// Reads bytes as a type, and returns the bytes of the value.
 pub type Again = fn(&[u8]) -> Result<Vec<u8>, String>;
 
+/// Returns the bytes of a constant.
+pub type Constant = fn() -> Vec<u8>;
+
+/// Implements [`Constant`] for a value.
+fn constant<T: serde::Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    rmp_serde::to_vec(value).expect("values of the schema are written")
+}
+
 /// Turns bytes of a type into JSON, and JSON into bytes.
 #[derive(Clone, Copy)]
 pub struct Json {

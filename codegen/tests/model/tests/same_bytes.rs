@@ -1,9 +1,9 @@
 //! Checks that generated code reads and writes the same bytes as the codec of the model that tests verdicts on changes.
 
-use zsvc_codegen_model::table::{ERRORS, TEXTS, TYPES};
+use zsvc_codegen_model::table::{CONSTANTS, ERRORS, TEXTS, TYPES};
 use zsvc_idl::schema::{Schema, Type, TypeId};
 use zsvc_idl::{MemoryLoader, compile};
-use zsvc_model::codec::{Reader, bytes, parsed, write, write_thrown};
+use zsvc_model::codec::{Reader, bytes, literal, parsed, write, write_thrown};
 use zsvc_model::random::Random;
 use zsvc_model::value::Maker;
 
@@ -61,6 +61,23 @@ fn the_model_reads_what_generated_code_writes() {
             }
         }
     }
+}
+
+#[test]
+fn constants_have_the_values_that_the_schema_gives_them() {
+    let mut tried = 0;
+    for schema in TEXTS.iter().map(|text| schema(text)) {
+        let package = &schema.packages[0];
+        for constant in &package.constants {
+            let name = format!("{}.{}", package.full_name(), constant.name);
+            let Some((_, generated)) = CONSTANTS.iter().find(|(known, _)| *known == name) else { continue };
+            let value = literal(&schema, &constant.ty, &constant.value);
+            assert_eq!(generated(), bytes(&write(&schema, &constant.ty, &value)), "{name}: {value:?}");
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, CONSTANTS.len(), "each constant is tried");
+    assert!(tried > 15, "too few constants: {tried}");
 }
 
 #[test]

@@ -96,24 +96,25 @@ pub fn write_fields(schema: &Schema, fields: &[Field], value: &Value) -> Raw {
     if is_map(fields) {
         let present = fields.iter().filter_map(|field| {
             let (_, value) = values.iter().find(|(number, _)| *number == field.number)?;
-            // What is optional is absent if it is nil.
-            let is_nil = matches!(value, Value::Any(Raw::Nil));
-            let is_optional = matches!(schema.resolved(&field.ty), Type::Optional(_));
-            let is_absent = matches!(value, Value::Absent) || is_nil && is_optional;
-            (!is_absent).then(|| (field.number.into(), write(schema, &field.ty, value)))
+            (!is_absent(schema, field, value)).then(|| (field.number.into(), write(schema, &field.ty, value)))
         });
         return Raw::Map(present.collect());
     }
     let mut array = Vec::new();
     for field in fields {
         let value = values.iter().find(|(number, _)| *number == field.number).map(|(_, value)| value);
-        let Some(value) = value.filter(|value| !matches!(value, Value::Absent | Value::Any(Raw::Nil))) else {
-            continue;
-        };
+        let Some(value) = value.filter(|value| !is_absent(schema, field, value)) else { continue };
         array.resize(usize::from(field.number), Raw::Nil);
         array[usize::from(field.number) - 1] = write(schema, &field.ty, value);
     }
     Raw::Array(array)
+}
+
+/// Reports whether a field is not written. What is optional is absent if it is nil; of type `value`, nil is a value.
+fn is_absent(schema: &Schema, field: &Field, value: &Value) -> bool {
+    let is_nil = matches!(value, Value::Any(Raw::Nil));
+    let is_optional = matches!(schema.resolved(&field.ty), Type::Optional(_));
+    matches!(value, Value::Absent) || is_nil && is_optional
 }
 
 /// Reports whether fields are a map from numbers: one is past 255, or three of four numbers are not in use.

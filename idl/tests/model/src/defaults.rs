@@ -1,11 +1,17 @@
-//! Random defaults of the types of a draft.
+//! Random values of the types of a draft, for defaults and constants.
 
 use crate::draft::{Body, Draft, is_list};
 use crate::random::Random;
 
 impl Draft {
-    /// Returns a value of a type within the bounds that random fields have, if one can be written.
+    /// Returns a value of a type within the bounds that random fields have, if one can be written: the name of a constant,
+    /// or what [`Draft::written`] returns.
     pub(crate) fn default(&self, random: &mut Random, ty: &str, depth: usize) -> Option<String> {
+        self.constant_of(random, ty).or_else(|| self.written(random, ty, depth))
+    }
+
+    /// Returns such a value that is not the name of a constant itself, though its parts may be.
+    pub(crate) fn written(&self, random: &mut Random, ty: &str, depth: usize) -> Option<String> {
         let value = match ty {
             "bool" => "true",
             "u8" | "u16" | "u32" | "u64" | "i8" | "i32" | "i64" => "7",
@@ -31,7 +37,7 @@ impl Draft {
     fn default_of_declared(&self, random: &mut Random, ty: &str, depth: usize) -> Option<String> {
         let declared = self.types.iter().find(|known| known.name == ty && depth < 4)?;
         match &declared.body {
-            Body::Alias(target) => self.default(random, target, depth + 1),
+            Body::Alias(target) => self.written(random, target, depth + 1),
             Body::Enum(values) => Some(random.pick(values).0.clone()),
             Body::Flags(flags) => {
                 let set = flags.iter().filter(|_| random.one_in(2)).map(|(name, _)| name.as_str());

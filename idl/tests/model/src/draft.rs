@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::constants::Constant;
 use crate::random::Random;
 
 /// A schema of one file.
@@ -9,6 +10,8 @@ use crate::random::Random;
 pub struct Draft {
     /// Name of the package.
     pub package: String,
+    /// Constants, which defaults and later constants may name.
+    pub constants: Vec<Constant>,
     /// Declared types, each of which may use those before it.
     pub types: Vec<Declared>,
     /// Who may call its service, as written in the file; empty if it does not say.
@@ -142,6 +145,7 @@ impl Draft {
     pub fn random(random: &mut Random) -> Self {
         let mut draft = Self {
             package: "model.v1".to_owned(),
+            constants: Vec::new(),
             types: Vec::new(),
             access: if random.one_in(4) { *random.pick(&ACCESS) } else { "" },
             methods: Vec::new(),
@@ -153,6 +157,9 @@ impl Draft {
         for _ in 0..2 + random.below(4) {
             let declared = draft.declared(random);
             draft.types.push(declared);
+            if random.one_in(2) {
+                draft.constant(random);
+            }
         }
         for _ in 0..random.below(4) {
             draft.error(random);
@@ -326,6 +333,7 @@ impl Draft {
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!("package {};\n", self.package);
+        text.extend(self.constants.iter().map(Constant::text));
         for declared in self.types.iter().filter(|known| !known.name.contains('.')) {
             text += &self.declared_text(declared);
         }

@@ -7,6 +7,7 @@
 //! tested in `codegen/tests/model`. Nothing here is for use outside of tests.
 
 pub mod codec;
+pub mod constants;
 pub mod crossing;
 mod defaults;
 pub mod draft;

@@ -2,6 +2,7 @@
 //!
 //! The changes themselves are in the modules here, by what they change.
 
+mod constants;
 mod fields;
 mod methods;
 mod types;
@@ -29,6 +30,11 @@ pub const MUTATIONS: &[Mutation] = &[
     fields::default_of_field,
     fields::bound_of_field,
     fields::widen_integer,
+    constants::add_constant,
+    constants::remove_constant,
+    constants::rename_constant,
+    constants::value_of_constant,
+    constants::default_of_constant,
     variants::add_value,
     variants::remove_value,
     variants::rename_value,

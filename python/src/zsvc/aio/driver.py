@@ -9,10 +9,11 @@ from typing import Literal
 
 from ..io.curve import ServerCurve
 from ..io.reactor import Reactor, Timer
-from ..io.router import Router, announces_id
+from ..io.router import Router, Source, announces_id
 from ..register import Register
 from ..session.config import ServerLimits, max_received
 from ..session.failure import record_of
+from ..session.links import Link
 from ..session.peer import Event, Method, Peer
 from ..session.server import ServerSession
 from ..status import Cause, Code, Outcome, Status
@@ -31,6 +32,8 @@ _ANNOUNCED = b"\x01" + write.error(
         ),
     )
 )
+_LAST_WORDS = 0.2
+"""Seconds in which a client that was taken out may read what became of its calls."""
 
 
 class ServerDriver:
@@ -81,7 +84,8 @@ class ServerDriver:
         for key in self.session.known_keys():
             was, now = before.identity_of(key), curve.identity_of(key)
             if now is None:
-                self.session.revoke(key, is_let_in=False)
+                for link in self.session.revoke(key, is_let_in=False):
+                    self._cut_soon(link)
             elif was is not None and (was.name != now.name or set(was.roles) - set(now.roles)):
                 self.session.revoke(key, is_let_in=True)
 
@@ -188,12 +192,26 @@ class ServerDriver:
         while (event := self.session.poll_event()) is not None:
             self._event(event)
 
-    def _message(self, frames: Sequence[memoryview], key: str | None) -> None:
+    def _message(self, frames: Sequence[memoryview], key: str | None, source: Callable[[], Source]) -> None:
         if announces_id(frames[0]):
             self.session.dropped["routing id"] += 1
             self._router.send([bytes(frame) for frame in frames[:1]] + [_ANNOUNCED])
         elif len(frames) > 1:
-            self.session.receive(frames, time.monotonic(), key)
+            link = self.session.receive(frames, time.monotonic(), key)
+            if key is None or link is None:
+                return
+            if link.source is None:
+                link.source = source()
+            if not self._router.lets_in(key):
+                # It was taken out before it had said anything.
+                self._cut_soon(link)
+
+    def _cut_soon(self, link: Link) -> None:
+        """Ends the connection of a client that was taken out, once it may have read why its calls have ended."""
+        source: Source | None = link.source
+        if source is not None and not source.is_due:
+            source.is_due = True
+            self._reactor.call_at(time.monotonic() + _LAST_WORDS, source.cut)
 
     def _look_for_end(self, now: float) -> None:
         if self._when_idle is not None and self.session.is_idle():

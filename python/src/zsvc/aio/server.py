@@ -7,12 +7,14 @@ import contextlib
 import errno
 import logging
 import signal
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ..access.access import Access
 from ..io.curve import Clients, ServerCurve
 from ..measure import Measure
 from ..method import Method
@@ -89,6 +91,8 @@ class Server:
         self.middleware = tuple(middleware)
         self._bind = (bind,) if isinstance(bind, str) else tuple(bind)
         self._registers = _registers(register)
+        self._changing = threading.Lock()
+        self._leave_access: Callable[[], None] = lambda: None
         self.curve, self.deny_plaintext = curve, deny_plaintext
         self.tokens = tokens if tokens is None or isinstance(tokens, Tokens) else Tokens(tokens)
         from ..builtin.own import Own, own_services  # which are services themselves
@@ -187,8 +191,25 @@ class Server:
             driver.stop()
             raise
         self._driver = driver
+        self._follow_access(driver)
         names = {method.name.rpartition("/")[0] for service, method in self._handlers if not self.is_own(service)}
         driver.start(self._registers, sorted(names))
+
+    def _follow_access(self, driver: ServerDriver) -> None:
+        """Lets in whom an access file does, from now on."""
+        curve = self.curve
+        if curve is None or not isinstance(curve.clients, Access):
+            return
+        access = curve.clients
+
+        def changed(clients: Clients) -> None:
+            if self._driver is driver:
+                with contextlib.suppress(RuntimeError):
+                    self.set_clients(clients)
+
+        self._leave_access = access.join(changed)
+        # What comes then has to be compared with what was, so that is kept as it is now.
+        self.set_clients(access.now())
 
     async def bind(self, endpoint: str) -> str:
         """Binds another endpoint while the server runs, and returns it with its port. Raises `OSError`."""
@@ -205,10 +226,13 @@ class Server:
         """
         if self.curve is None:
             raise ValueError("a server without `curve` does not know its clients")
-        before, self.curve = self.curve, replace(self.curve, clients=dict(clients))
-        driver, curve = self._driver, self.curve
-        if driver is not None:
-            driver.post(lambda: driver.set_clients(before, curve))
+        # An access file that has changed says so on a thread of its own.
+        with self._changing:
+            before = self.curve
+            curve = self.curve = replace(before, clients=dict(clients))
+            driver = self._driver
+            if driver is not None:
+                driver.post(lambda: driver.set_clients(before, curve))
 
     async def drain(self) -> None:
         """Takes no new calls, waits for those in flight up to `grace`, and stops."""
@@ -230,6 +254,7 @@ class Server:
         driver, self._driver = self._driver, None
         if driver is None:
             return
+        self._leave_access()
         tasks = [running.task for running in self._running.values() if running.task is not None]
         for running in list(self._running.values()):
             running.ended("the server has stopped")

@@ -61,7 +61,7 @@ class ServerCurve:
     secret_key: str = field(repr=False)
     clients: Clients | None = None
     """Those that are let in, by their public keys: with their roles, or as an `Identity` with a name besides. `None`
-    lets in any client, without roles."""
+    lets in any client, without roles. An `Access` follows a file that says it."""
 
     @classmethod
     def from_file(cls, own_secret: str, clients: Clients | None = None) -> ServerCurve:
@@ -96,6 +96,10 @@ class Gatekeeper:
         self.socket.bind(_ZAP_ENDPOINT)
         self.curve = curve
 
+    def lets_in(self, key: str) -> bool:
+        """Reports whether a client with this public key may connect."""
+        return self.curve.clients is None or key in self.curve.clients
+
     def ready(self, _: int) -> None:
         """Answers the questions that have come, some at a time: other sockets have their turns."""
         for _ in range(_BATCH):
@@ -118,6 +122,6 @@ class Gatekeeper:
         key = ""
         if mechanism == b"CURVE" and len(request) == 7 and len(request[6]) == 32:
             key = zmq.utils.z85.encode(request[6]).decode()
-        is_allowed = bool(key) and (self.curve.clients is None or key in self.curve.clients)
+        is_allowed = bool(key) and self.lets_in(key)
         status = [b"200", b"OK", key.encode()] if is_allowed else [b"400", b"not let in", b""]
         return [*route, version, id, *status, b""]

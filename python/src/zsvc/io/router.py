@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import functools
 import ipaddress
 import logging
 import os
 import random
+import socket
+import stat
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -55,6 +58,34 @@ def _seed() -> None:
     library.srand(ctypes.c_uint(random.SystemRandom().getrandbits(32)))
 
 
+class Source:
+    """The system's socket below a connection. libzmq ends no single connection of a ROUTER, and heeds its end."""
+
+    def __init__(self, frame: Any) -> None:
+        """Takes the last frame of a message that has come over it."""
+        try:
+            self._number = int(frame.get(zmq.SRCFD))
+            self._stamp = self._look(self._number)
+        except (zmq.ZMQError, OSError):
+            self._stamp = None
+        self.is_due = False
+        """Whether it is about to be cut."""
+
+    @staticmethod
+    def _look(number: int) -> object:
+        found = os.fstat(number)
+        return (found.st_dev, found.st_ino) if stat.S_ISSOCK(found.st_mode) else None
+
+    def cut(self) -> None:
+        """Ends the connection, if it is still there: its number may be that of another one by now."""
+        if self._stamp is None:
+            return
+        # What the copy is, is looked at: that stays as it is.
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._number)) as copy:
+            if self._look(copy.fileno()) == self._stamp:
+                copy.shutdown(socket.SHUT_RDWR)
+
+
 class Router:
     """A ROUTER socket, and who may connect to it."""
 
@@ -94,6 +125,10 @@ class Router:
         if self._gatekeeper is not None:
             self._gatekeeper.curve = curve
 
+    def lets_in(self, key: str) -> bool:
+        """Reports whether a client with this public key may connect."""
+        return self._gatekeeper is None or self._gatekeeper.lets_in(key)
+
     def bind(self, endpoint: str) -> str:
         """Binds an endpoint, and returns it with the port that it has. Raises `OSError`."""
         if not endpoint.startswith(("tcp://", "ipc://")):
@@ -125,8 +160,15 @@ class Router:
                 bound,
             )
 
-    def start(self, message: Callable[[Sequence[memoryview], str | None], None], turn: Callable[[], None]) -> None:
-        """Begins to read. `message` gets each message and its sender's public key, `turn` is called after several."""
+    def start(
+        self,
+        message: Callable[[Sequence[memoryview], str | None, Callable[[], Source]], None],
+        turn: Callable[[], None],
+    ) -> None:
+        """Begins to read. `turn` is called after several messages.
+
+        `message` gets each message, its sender's public key, and what finds the connection by which it has come.
+        """
 
         reader = MessageReader(self._socket)
 
@@ -138,7 +180,7 @@ class Router:
                     break
                 key = self._key_of(frames[-1])
                 if key is not None or self._gatekeeper is None:
-                    message([frame.buffer for frame in frames], key)
+                    message([frame.buffer for frame in frames], key, functools.partial(Source, frames[-1]))
                 if time.monotonic() >= until:
                     break
             turn()
@@ -173,8 +215,6 @@ class Router:
 
 def _is_stale(path: str) -> bool:
     """Reports whether a socket's file is that of a server that is gone."""
-    import socket
-
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         probe.setblocking(False)

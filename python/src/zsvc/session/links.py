@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..due import Due
 
@@ -19,7 +19,7 @@ _LONGEST_PAUSE = 0.25
 class Link:
     """One connection. It has one client; or those behind a device; or any number, whose routes its peer makes up."""
 
-    __slots__ = ("_pause", "blocked_since", "clients", "id", "ready", "rests")
+    __slots__ = ("_pause", "blocked_since", "clients", "id", "ready", "rests", "source")
 
     def __init__(self, id: bytes) -> None:
         self.id = id
@@ -32,6 +32,8 @@ class Link:
         self.rests = False
         """Whether nothing is tried until its pause is over."""
         self._pause = _FIRST_PAUSE
+        self.source: Any = None
+        """What can end it, for the transport."""
 
     def rest(self, now: float) -> float:
         """Tells that there is no room, and returns when to try again."""

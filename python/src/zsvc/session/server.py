@@ -21,6 +21,7 @@ from .admission import Admission, overloaded
 from .config import ServerLimits, max_received
 from .failure import Declared, record_of, too_large
 from .flow import cost, pack
+from .links import Link
 from .lookout import Lookout, Silence
 from .peer import (
     Ended,
@@ -93,18 +94,20 @@ class ServerSession:
         """Returns the public keys of the clients that are known."""
         return {peer.key for peer in self._peers.all() if peer.key is not None and not peer.is_router}
 
-    def revoke(self, key: str, *, is_let_in: bool) -> None:
-        """Ends the calls of a client that is not let in any more, or not as it was."""
+    def revoke(self, key: str, *, is_let_in: bool) -> list[Link]:
+        """Ends the calls of a client that is not let in any more, or not as it was. Returns its connections."""
         code, text = Code.UNAUTHENTICATED, "the client is not let in any more"
         if is_let_in:
             code = Code.UNAVAILABLE
             text = "the client has lost a role, or has another name: its calls end, and may be made again"
-        for peer in [it for it in self._peers.all() if it.key == key and not it.is_router]:
+        peers = [it for it in self._peers.all() if it.key == key and not it.is_router]
+        for peer in peers:
             if not is_let_in:
                 peer.outbox.push(write.plain(r.GOING_AWAY, 0))
             for call in [*peer.calls.values(), *(it for it in self._peers.one_way_calls if it.peer is peer)]:
                 self._end(call, code, text, Cause.FORBIDDEN)
             self._peers.account(peer)
+        return [peer.link for peer in peers]
 
     def joined(self, id: bytes, key: str | None, identity: Identity | None, now: float) -> None:
         """Tells that a router calls from now on, over a connection that has this id instead of the socket's.
@@ -128,13 +131,16 @@ class ServerSession:
 
     # ---- what the transport says
 
-    def receive(self, frames: Sequence[memoryview], now: float, key: str | None = None) -> None:
-        """Handles a message of a client. `key` is the public key that the client has proved to have."""
+    def receive(self, frames: Sequence[memoryview], now: float, key: str | None = None) -> Link | None:
+        """Handles a message of a client, and returns by which connection it has come, if that is known.
+
+        `key` is the public key that the client has proved to have.
+        """
         message = read.read_message(frames, min_route=1, max_size=max_received(self._limits.max_message_size))
         route = tuple(message.route)
         if sum(map(len, route)) + 4 * len(route) > MAX_ROUTE_BYTES:
             self.dropped["route"] += 1
-            return
+            return None
         peer = self._peers.of(route, now, key)
         if peer.key != key:
             # Another client has the route now: it must not go on with the calls of the one before.
@@ -155,6 +161,7 @@ class ServerSession:
             outcome = Outcome.MAYBE_EXECUTED
             self._say(peer, Status(error.code, error.message, outcome=outcome, cause=error.cause), 0)
         self._peers.account(peer)
+        return peer.link
 
     def gone(self, peer: Peer, now: float) -> None:
         """Tells that a client can't be reached any more: its calls are cancelled."""

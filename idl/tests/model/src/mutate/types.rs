@@ -57,6 +57,7 @@ fn replace(draft: &mut Draft, from: &str, to: &str) {
             .collect();
         *ty = words.concat();
     };
+    draft.constants.iter_mut().for_each(|constant| change(&mut constant.ty));
     for declared in &mut draft.types {
         match &mut declared.body {
             Body::Struct(fields) => fields.iter_mut().for_each(|field| change(&mut field.ty)),

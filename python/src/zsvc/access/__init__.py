@@ -1,0 +1,1 @@
+"""Who is let in, by a file that is followed."""
