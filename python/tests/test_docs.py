@@ -178,6 +178,14 @@ def test_a_server_of_the_clients_in_a_file(tmp_path: Path, monkeypatch: pytest.M
     assert found == zsvc.Identity("desk", ["trader"])
 
 
+def test_a_server_that_takes_json_web_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "jwks.json").write_bytes((ROOT / "runtime/src/auth/jwt/vectors/jwks.json").read_bytes())
+    names: dict[str, Any] = {"zsvc": zsvc, "Floor": Floor}
+    exec(the("python,jwt"), names)
+    assert names["with_jwt"]().tokens is not None
+
+
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     exec(the("python,json"), {**vars(exchange), "zsvc": zsvc})
     told = ['{"symbol":"ACME","cents":10150}', "10150", "cents: -1 is no u64, which is 0 to 18446744073709551615"]

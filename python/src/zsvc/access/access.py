@@ -6,7 +6,6 @@ import contextlib
 import logging
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +13,7 @@ from types import MappingProxyType
 from ..identity import Identity
 from . import file
 from .file import AccessFileError, Client
-from .follow import INTERVAL, Due, Followed
+from .follow import INTERVAL, Due, Followed, keep_looking
 
 _LOG = logging.getLogger("zsvc")
 
@@ -43,9 +42,7 @@ class Access(Mapping[str, Identity]):
         self._lock = threading.Lock()
         self._users: list[Callable[[Mapping[str, Identity]], None]] = []
         self._is_closed = threading.Event()
-        # It ends once nothing else has this.
-        run = _Following(weakref.ref(self), self._is_closed).run
-        threading.Thread(target=run, name="zsvc-access", daemon=True).start()
+        keep_looking(self, "zsvc-access", self._is_closed)
 
     def __getitem__(self, key: str) -> Identity:
         return self._told[key]
@@ -126,26 +123,6 @@ class Access(Mapping[str, Identity]):
 
     def __repr__(self) -> str:
         return f"<zsvc.Access by {self.path}: {len(self._clients)} clients>"
-
-
-class _Following:
-    """Looks at the file of an access again and again, without keeping it."""
-
-    def __init__(self, access: weakref.ref[Access], is_closed: threading.Event) -> None:
-        self._access, self._is_closed = access, is_closed
-
-    def run(self) -> None:
-        pause = INTERVAL
-        while not self._is_closed.wait(pause):
-            access = self._access()
-            if access is None:
-                return
-            try:
-                access.look()
-            except Exception:
-                _LOG.exception("a fault in zsvc: please report it")
-            pause = access.wait()
-            del access
 
 
 __all__ = ["Access", "AccessFileError", "Client"]

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import enum
+import logging
 import os
+import threading
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
+
+_LOG = logging.getLogger("zsvc")
 
 INTERVAL = 0.25
 """Seconds between two looks. A change is seen at the first look after it, and taken over at the second."""
@@ -47,6 +53,36 @@ class Followed:
 
     def _stamps(self) -> list[object]:
         return [_stamp(file) for file in self.files]
+
+
+class Looking(Protocol):
+    """What looks at its files now and then."""
+
+    def look(self) -> None:
+        """Takes over what has changed."""
+
+    def wait(self) -> float:
+        """Returns the seconds until the next look."""
+
+
+def keep_looking(owner: Looking, thread: str, is_closed: threading.Event) -> None:
+    """Has a thread of this name look again and again, until it is closed, or nothing else has the owner."""
+    found, pause = weakref.ref(owner), owner.wait()
+
+    def run() -> None:
+        nonlocal pause
+        while not is_closed.wait(pause):
+            owner = found()
+            if owner is None:
+                return
+            try:
+                owner.look()
+            except Exception:
+                _LOG.exception("a fault in zsvc: please report it")
+            pause = owner.wait()
+            del owner
+
+    threading.Thread(target=run, name=thread, daemon=True).start()
 
 
 def _stamp(path: Path) -> object:

@@ -50,7 +50,7 @@ class Call:
         if request.method.kind.takes_items:
             self.sending = Sending()
             self._gathered = Gathered(core.post, lambda *items: core.send_items(pending, *items))
-        core.begin(pending)
+        core.begin(pending, may_work=True)
 
     # ---- what the channel's thread tells
 

@@ -66,8 +66,11 @@ class ServerDriver:
         self._when_idle: Callable[[], None] | None = None
         self._when_done: Callable[[], None] | None = None
 
-    def post(self, run: Callable[[], None]) -> None:
-        """Has the thread call a function, and do what follows from it, together with what follows from others."""
+    def post(self, run: Callable[[], None], *, is_last: bool = False) -> None:
+        """Has the thread call a function, and do what follows from it, together with what follows from others.
+
+        One that is the last of its call is called at once where there is no other call: it could share no message.
+        """
 
         def turn() -> None:
             if not self._is_pump_due:
@@ -75,7 +78,7 @@ class ServerDriver:
                 self._reactor.call_late(self.pump)
             run()
 
-        self._reactor.call_soon(turn)
+        self._reactor.call_here(turn, is_alone=is_last and self.session.calls_in_flight <= 1)
 
     def set_clients(self, before: ServerCurve, curve: ServerCurve) -> None:
         """Lets in other clients, or the same with other roles. Calls of those that have lost something end."""

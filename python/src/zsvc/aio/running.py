@@ -115,9 +115,9 @@ class RunningCall:
 
     # ---- inside
 
-    def _post(self, run: Any) -> None:
+    def _post(self, run: Any, *, is_last: bool = False) -> None:
         with contextlib.suppress(RuntimeError):
-            self._driver.post(run)
+            self._driver.post(run, is_last=is_last)
 
     def _consumed(self, size: int) -> None:
         self._post(lambda: self._driver.session.consumed(self._call, size))
@@ -128,7 +128,7 @@ class RunningCall:
     def _fail(self, failure: Status | Declared) -> None:
         how = failure.code.name.lower() if isinstance(failure, Status) else "declared"
         self._measure.failures[how] += 1
-        self._post(lambda: self._driver.session.fail(self._call, failure))
+        self._post(lambda: self._driver.session.fail(self._call, failure), is_last=True)
 
     async def _run(self) -> None:
         # Of the task's own context, which those inherit that the handler starts.
@@ -174,7 +174,7 @@ class RunningCall:
             self._fail(error)
             return
         self._measure.answer_bytes += len(body)
-        self._post(lambda: session.reply(call, body))
+        self._post(lambda: session.reply(call, body), is_last=True)
 
     def _failure_of(self, error: BaseException) -> Status | Declared:
         """Returns what the caller is told of an exception."""

@@ -38,6 +38,8 @@ class Tokens:
         self._turns = _Turns(max_asked)
         self._known: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
         """Who a token is, until when, by its hash: tokens themselves are not kept."""
+        self._generation = 0
+        """Which keys the function had, if it says so, when the first of those that are known was asked about."""
         self._forgotten = 0
         """How often all were forgotten: what was asked before is not remembered after."""
 
@@ -54,6 +56,10 @@ class Tokens:
         token = _token(metadata.get(NAME_OF_TOKENS)) if named == [NAME_OF_TOKENS] else None
         if token is None:
             raise _refused("`authorization` is `Bearer`, one space, and a token of up to 8 KiB")
+        generation = getattr(self._check, "generation", 0)
+        if generation != self._generation:
+            self._generation = generation
+            self.forget()
         if not self._remember:
             return await self._in_turn(token, peer)
         digest = hashlib.sha256(token.encode()).digest()

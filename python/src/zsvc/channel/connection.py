@@ -64,6 +64,12 @@ class Connection:
     def _send(self, frames: Sequence[Any]) -> bool:
         return self._dealer is not None and self._dealer.send(frames)
 
+    @property
+    def calls_in_flight(self) -> int:
+        """Number of calls that were made over it and have not ended. Any thread may ask."""
+        session = self.session
+        return 0 if session is None else session.calls_in_flight
+
     def takes_calls(self, now: float, *, one_way: bool) -> bool:
         """Reports whether a call may be made over it now."""
         session = self.session

@@ -103,10 +103,17 @@ class Core:
         with contextlib.suppress(HasEnded):
             self._reactor.call_soon(run)
 
-    def begin(self, pending: PendingCall) -> None:
-        """Has the channel's thread make a call. Raises `Status` if that has ended."""
+    def begin(self, pending: PendingCall, *, may_work: bool = False) -> None:
+        """Has the channel's thread make a call, or makes it in this one if it `may_work` for the other.
+
+        Raises `Status` if the channel's thread has ended.
+        """
         try:
-            self._reactor.call_soon(lambda: self.submit(pending))
+            if may_work:
+                is_alone = not any(connection.calls_in_flight for connection in self._connections)
+                self._reactor.call_here(lambda: self.submit(pending), is_alone=is_alone)
+            else:
+                self._reactor.call_soon(lambda: self.submit(pending))
         except HasEnded:
             raise _closed("the channel is closed") from None
 

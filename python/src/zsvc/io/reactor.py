@@ -1,4 +1,8 @@
-"""`Reactor`: a thread that waits for sockets and times, so that no handler can keep a peer from being answered."""
+"""`Reactor`: a thread that waits for sockets and times, so that no handler can keep a peer from being answered.
+
+While the thread waits, another may do a part of its work: an event loop that makes one call at a time sends it without
+waking a thread for that. A lock says who works; sockets of libzmq may go from thread to thread behind one.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import atexit
 import contextlib
 import logging
 import os
+import select
 import threading
 import time
 import weakref
@@ -21,6 +26,10 @@ _LONGEST_WAIT = 60_000.0
 """Milliseconds. `poll` takes no more than 2^31 of them, and times may be further away."""
 LONGEST_READING = 0.005
 """Seconds after which no further message is read, until what has come so far was answered, and others had a turn."""
+_PORTION = 16
+"""Number of functions that have gathered after which the thread that adds another calls them, if it may."""
+_MOST_ROUNDS = 2
+"""How often another thread looks for what has come, before it leaves the rest to the reactor's own."""
 _LOG = logging.getLogger("zsvc")
 _REACTORS: weakref.WeakSet[Reactor] = weakref.WeakSet()
 
@@ -41,7 +50,11 @@ class HasEnded(RuntimeError):
 
 
 class Reactor:
-    """A thread, with a ZeroMQ context of its own. `call_soon` may be called by any thread, all else by this one."""
+    """A thread, with a ZeroMQ context of its own.
+
+    `call_soon`, `call_here` and `stop` may be called by any thread, all else by functions that the reactor calls, one
+    at a time.
+    """
 
     def __init__(self, name: str) -> None:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -52,9 +65,18 @@ class Reactor:
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
         self._is_awake = True
+        """Whether somebody is going to look at what is asked for before the thread waits."""
+        self._turn = threading.Lock()
+        """Held by whoever calls functions and uses sockets: the thread, but while it waits, or another in its place."""
+        self._waits_until: float | None = None
+        self._is_broken = False
+        """Whether a thread was interrupted in the middle of a function."""
         self._poller = zmq.Poller()
-        self._poller.register(self._wake_read, zmq.POLLIN)
-        self._readers: dict[Any, Callable[[int], None]] = {}
+        self._signals = select.poll()
+        """Looks at what libzmq signals news by, which may be done while others use the sockets."""
+        self._signals.register(self._wake_read, select.POLLIN)
+        self._readers: dict[Any, tuple[int, Callable[[int], None]]] = {}
+        """What is called when a socket is ready, and the number of the file that signals it."""
         self._timers: Due[Timer] = Due(lambda timer: timer.run is None)
         self._is_stopping = False
         self._has_failed = False
@@ -76,11 +98,66 @@ class Reactor:
         self._soon.append(run)
         if (self._has_ended or self._has_failed) and threading.current_thread() is not self._thread:
             self._take_back(run)
+        elif not self._is_awake:
+            self._wake()
+
+    def call_here(self, run: Callable[[], None], *, is_alone: bool) -> None:
+        """As `call_soon`, but calls the function in this thread, if the reactor's own waits meanwhile.
+
+        It does so for one that `is_alone`, which nothing is going to follow soon, and for several that have gathered:
+        Python may have the reactor's thread wait for 5 ms until this one waits for something. It is not for a thread
+        that an exception such as `KeyboardInterrupt` may interrupt anywhere: that ends the reactor.
+        """
+        if is_alone and not self._soon and os.getpid() == self._pid and self._turn.acquire(blocking=False):
+            self._soon.append(run)
+            try:
+                is_taken = self._work_for_thread()
+            finally:
+                self._turn.release()
+            if not is_taken:
+                self._soon.remove(run)
+                self.call_soon(run)
             return
-        if not self._is_awake:
-            self._is_awake = True
-            with contextlib.suppress(BlockingIOError, OSError):
-                os.write(self._wake_write, b"\0")
+        self.call_soon(run)
+        if len(self._soon) >= _PORTION and self._turn.acquire(blocking=False):
+            try:
+                self._work_for_thread()
+            finally:
+                self._turn.release()
+
+    def _wake(self) -> None:
+        self._is_awake = True
+        with contextlib.suppress(BlockingIOError, OSError):
+            os.write(self._wake_write, b"\0")
+
+    def _work_for_thread(self) -> bool:
+        """Calls what was asked for, and tells sockets what has come, while the thread waits. The turn is to be held.
+
+        Returns `False` if the thread is ending.
+        """
+        if self._is_stopping or self._has_failed or self._has_ended or self._is_broken:
+            return False
+        was_awake, self._is_awake = self._is_awake, True
+        is_whole = False
+        ready: list[tuple[Any, int]] = []
+        try:
+            for _ in range(_MOST_ROUNDS):
+                self._run_soon()
+                ready = self._poller.poll(0)
+                if not ready:
+                    break
+                self._tell(ready)
+            is_whole = True
+        finally:
+            self._is_broken = self._is_broken or not is_whole
+            # What follows is for the thread: it waits for no more than it knew of when it began to.
+            if not was_awake:
+                self._is_awake = False
+            when = self._timers.next()
+            is_sooner = when is not None and (self._waits_until is None or when < self._waits_until)
+            if self._soon or ready or is_sooner or self._is_stopping or not is_whole:
+                self._wake()
+        return True
 
     def _take_back(self, run: Callable[[], None]) -> None:
         """Raises that a function is not called, unless the thread has taken it at the last moment."""
@@ -105,12 +182,21 @@ class Reactor:
     def add_socket(self, socket: Any, events: int, ready: Callable[[int], None]) -> None:
         """Calls a function when a socket is ready; replaces what was set for it."""
         self._poller.register(socket, events)
-        self._readers[socket] = ready
+        known = self._readers.get(socket)
+        signal = socket.getsockopt(zmq.FD) if known is None else known[0]
+        self._readers[socket] = (signal, ready)
+        if known is None:
+            self._signals.register(signal, select.POLLIN)
+            if threading.current_thread() is not self._thread:
+                # It waits for those that it knew of when it began to.
+                self._wake()
 
     def remove_socket(self, socket: Any) -> None:
         """Does not wait for a socket any longer."""
-        if self._readers.pop(socket, None) is not None:
+        known = self._readers.pop(socket, None)
+        if known is not None:
             self._poller.unregister(socket)
+            self._signals.unregister(known[0])
 
     def stop(self) -> None:
         """Ends the thread, and waits for it unless this is it."""
@@ -125,8 +211,14 @@ class Reactor:
         self._is_stopping = True
 
     def _run(self) -> None:
+        with self._turn:
+            self._run_to_the_end()
+
+    def _run_to_the_end(self) -> None:
         try:
             while not self._is_stopping:
+                if self._is_broken:
+                    raise RuntimeError("a function of the reactor was interrupted by an exception of the program's")
                 self._run_soon()
                 # Before times: what peers have said meanwhile may be what is waited for.
                 self._wait()
@@ -165,21 +257,33 @@ class Reactor:
     def _wait(self) -> None:
         if self._is_stopping:
             return
+        # Before every wait: libzmq signals what comes after it was asked, and once.
+        ready = self._poller.poll(0)
+        if ready:
+            self._tell(ready)
+            return
         when = self._timers.next()
+        self._waits_until = when
         self._is_awake = False
         # What was added before this line is seen here; what is added after it writes to the pipe.
-        if self._soon:
-            timeout: float | None = 0
-        else:
-            timeout = None if when is None else min(_LONGEST_WAIT, (when - time.monotonic()) * 1000)
-        ready = self._poller.poll(None if timeout is None else max(0, int(timeout + 0.999)))
-        self._is_awake = True
-        for socket, events in ready:
-            if socket == self._wake_read:
+        if not self._soon:
+            timeout = None if when is None else max(0.0, min(_LONGEST_WAIT, (when - time.monotonic()) * 1000))
+            self._turn.release()
+            try:
+                signalled = self._signals.poll(None if timeout is None else int(timeout + 0.999))
+            finally:
+                self._turn.acquire()
+            if any(number == self._wake_read for number, _ in signalled):
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake_read, 4096)
-            elif (run := self._readers.get(socket)) is not None:
-                self._guarded(lambda run=run, events=events: run(events))  # type: ignore[misc]
+        self._is_awake = True
+        self._tell(self._poller.poll(0))
+
+    def _tell(self, ready: list[tuple[Any, int]]) -> None:
+        """Tells what is set for sockets that they are ready."""
+        for socket, events in ready:
+            if (known := self._readers.get(socket)) is not None:
+                self._guarded(lambda run=known[1], events=events: run(events))  # type: ignore[misc]
 
     @staticmethod
     def _guarded(run: Callable[[], None]) -> None:
