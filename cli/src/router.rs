@@ -56,13 +56,17 @@ async fn route(path: PathBuf) -> Outcome {
         Ok(config) => config.observe(|event| log(&event.to_string())),
         Err(error) => return report(&error),
     };
-    let router = match Router::bind(config) {
+    let mut router = match Router::bind(config) {
         Ok(router) => router,
         Err(error) => {
             log(&error.to_string());
             return Outcome::Unusable;
         }
     };
+    // Workers that come later are told of by events.
+    if let Err(error) = router.check_names().await {
+        return report(&error);
+    }
     log(&format!("listens at {}", router.endpoints().join(", ")));
     if let Some(address) = router.metrics_address() {
         let who = if address.ip().is_loopback() {

@@ -229,6 +229,36 @@ fn it_drains_and_ends_on_sigterm() {
     assert!(router.process.wait().expect("it ends").success());
 }
 
+#[test]
+fn a_grant_for_a_method_that_no_worker_has_is_told_and_it_does_not_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("router.toml");
+    let schema = folder.path().join("tape.svc");
+    let text = "package market.v1;\n\nservice Tape {\n    rpc last(symbol: string) -> u64;\n}\n";
+    std::fs::write(&schema, text).expect("the file can be written");
+    let mut worker = Command::new(env!("CARGO_BIN_EXE_zsvc"))
+        .args(["mock", "--bind", "tcp://127.0.0.1:*"])
+        .arg(&schema)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a worker");
+    let mut line = String::new();
+    BufReader::new(worker.stdout.take().expect("piped"))
+        .read_line(&mut line)
+        .expect("it says where it listens");
+    let endpoint = line.trim_end().rsplit(' ').next().expect("an endpoint");
+    let worker_table = format!("[[worker]]\nconnect = \"{endpoint}\"\nservices = [\"market.v1.Tape\"]\n");
+    write(&file, &format!("[[grant]]\ncall = [\"market.v1.Tape/lasst\"]\n{worker_table}"));
+    let done = Command::new(env!("CARGO_BIN_EXE_zsvc")).arg("router").arg(&file).output().expect("it runs");
+    let _ = worker.kill();
+    let _ = worker.wait();
+    let says = String::from_utf8_lossy(&done.stderr);
+    let told = format!(
+        ":3:9: `market.v1.Tape` has no method `lasst` at the worker `{endpoint}`; did you mean `market.v1.Tape/last`?"
+    );
+    assert!(!done.status.success() && says.contains(&told), "{says}");
+}
+
 /// What `zsvc call` publishes by a router comes to who has subscribed there.
 #[test]
 fn an_event_is_published_by_a_call() {

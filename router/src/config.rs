@@ -12,6 +12,7 @@ use zsvc_idl::schema::Schema;
 use crate::discovery::Discovered;
 use crate::event::{Event, Observer};
 use crate::forwarder::{Limits, NewWorker, ShardKey, Silence};
+use crate::names::{Named, Names};
 use crate::processes::WorkerProcess;
 use crate::quota::Quota;
 use crate::relay::Declared;
@@ -47,6 +48,8 @@ pub struct Config {
     /// How long the router stays subscribed to an event without a subscriber.
     pub(crate) relay_pause: Duration,
     pub(crate) observer: Observer,
+    /// What its file names of services, where no schema says what these have.
+    pub(crate) names: Names,
 }
 
 /// A worker whose address is known.
@@ -100,6 +103,7 @@ impl Default for Config {
             worker_timeout: Silence::default().of_workers,
             relay_pause: Duration::from_secs(30),
             observer: Observer::default(),
+            names: Names::default(),
         }
     }
 }
@@ -230,6 +234,18 @@ impl Config {
     /// Says by which file clients are let in, so that [`RouterHandle::reload`](crate::RouterHandle::reload) notices another one.
     pub(crate) fn access_file(mut self, path: PathBuf) -> Self {
         self.access_file = Some(path);
+        self
+    }
+
+    /// Says what a file names of services, so that workers may be asked whether they have it.
+    pub(crate) fn names(mut self, named: Vec<Named>) -> Self {
+        self.names.named = named;
+        self
+    }
+
+    /// Says which file it is.
+    pub(crate) fn named_in(mut self, path: PathBuf) -> Self {
+        self.names.path = path;
         self
     }
 

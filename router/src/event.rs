@@ -84,6 +84,13 @@ pub enum Event {
         /// Why, as the worker says.
         why: String,
     },
+    /// The configuration names what no worker of the service has that has told what it has.
+    NameUnknown {
+        /// Where in which file: `router.toml:4:9`.
+        place: String,
+        /// What a worker does not have, and what to do.
+        why: String,
+    },
     /// The worker can't be reached, for this reason, which is another one than before.
     WorkerUnreachable {
         /// Its name.
@@ -120,6 +127,7 @@ impl fmt::Display for Event {
                 write!(f, "the registration of the worker `{name}` is ended: {why}")
             }
             Self::RelayRefused { name, why } => write!(f, "a worker does not send the event `{name}`: {why}"),
+            Self::NameUnknown { place, why } => write!(f, "{place}: {why}"),
             Self::WorkerUnreachable { name, why } => write!(f, "the worker `{name}` can't be reached: {why}"),
         }
     }
@@ -131,12 +139,21 @@ type Observe = dyn Fn(&Event) + Send + Sync;
 #[derive(Clone)]
 pub(crate) struct Observer {
     observe: Option<Arc<Observe>>,
-    /// Names of workers that are up, for those who wait for one.
-    up: broadcast::Sender<String>,
+    /// Which workers were tried to be reached, for those who wait for one.
+    tried: broadcast::Sender<Tried>,
 }
 
-/// Number of names of workers that are up which wait to be looked at. Past that, the oldest are forgotten.
-const MAX_UPS: usize = 256;
+/// A try to reach a worker.
+#[derive(Debug, Clone)]
+pub(crate) struct Tried {
+    /// The name of the worker.
+    pub(crate) name: String,
+    /// Whether it is up now.
+    pub(crate) is_up: bool,
+}
+
+/// Number of tries that wait to be looked at. Past that, the oldest are forgotten.
+const MAX_TRIES: usize = 1_024;
 
 impl Observer {
     pub(crate) fn new(observer: Arc<Observe>) -> Self {
@@ -144,7 +161,7 @@ impl Observer {
     }
 
     pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
-        let has_waiting = self.up.receiver_count() > 0;
+        let has_waiting = self.tried.receiver_count() > 0;
         if self.observe.is_none() && !has_waiting {
             return;
         }
@@ -152,36 +169,44 @@ impl Observer {
         if let Some(observer) = &self.observe {
             observer(&event);
         }
-        if has_waiting && let Event::WorkerUp { name } = event {
-            let _ = self.up.send(name);
-        }
+        let tried = match event {
+            Event::WorkerUp { name } => Tried { name, is_up: true },
+            Event::WorkerUnreachable { name, .. } => Tried { name, is_up: false },
+            _ => return,
+        };
+        let _ = self.tried.send(tried);
     }
 
-    /// Returns what tells of workers that are up from now on.
-    pub(crate) fn ups(&self) -> Ups {
-        Ups(self.up.subscribe())
+    /// Returns what tells of workers that are tried to be reached from now on.
+    pub(crate) fn tries(&self) -> Tries {
+        Tries(self.tried.subscribe())
     }
 }
 
 impl Default for Observer {
     fn default() -> Self {
-        Self { observe: None, up: broadcast::channel(MAX_UPS).0 }
+        Self { observe: None, tried: broadcast::channel(MAX_TRIES).0 }
     }
 }
 
-/// Tells of workers that are up.
-pub(crate) struct Ups(broadcast::Receiver<String>);
+/// Tells of workers that are tried to be reached.
+#[derive(Debug)]
+pub(crate) struct Tries(broadcast::Receiver<Tried>);
 
-impl Ups {
+impl Tries {
+    /// Waits for the next try; `None` if some went unseen, where there are very many at once.
+    pub(crate) async fn next(&mut self) -> Option<Tried> {
+        match self.0.recv().await {
+            Ok(tried) => Some(tried),
+            Err(RecvError::Lagged(_)) => None,
+            // It never is: who waits has an observer, too.
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+
     /// Waits until the worker of this name is up. It may go unseen where very many are up at once.
     pub(crate) async fn wait_for(&mut self, name: &str) {
-        loop {
-            match self.0.recv().await {
-                Ok(up) if up == name => return,
-                Ok(_) | Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return,
-            }
-        }
+        while !self.next().await.is_some_and(|tried| tried.is_up && tried.name == name) {}
     }
 }
 

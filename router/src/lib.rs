@@ -7,6 +7,7 @@
 pub mod admin;
 mod board;
 mod config;
+mod direct;
 mod discovery;
 mod error;
 mod event;
@@ -18,6 +19,7 @@ mod io;
 mod members;
 #[cfg(feature = "metrics")]
 mod meter;
+mod names;
 mod processes;
 mod quota;
 mod relay;

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::event::{Event, Observer, Ups};
+use crate::event::{Event, Observer, Tries};
 
 /// A worker process that the router starts, and starts again when it has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,7 +204,7 @@ impl Watcher {
     /// Runs a process until its end.
     async fn run(&mut self, process: &WorkerProcess, turn: Option<OwnedSemaphorePermit>) -> Over {
         if let Some(turn) = turn {
-            tokio::spawn(keep_until_up(turn, process.name.clone(), self.observer.ups()));
+            tokio::spawn(keep_until_up(turn, process.name.clone(), self.observer.tries()));
         }
         let mut child = match start(process, &self.observer) {
             Ok(child) => child,
@@ -248,7 +248,7 @@ impl Watcher {
 }
 
 /// Keeps the turn until the worker of a process that was replaced is up, or has had its time.
-async fn keep_until_up(turn: OwnedSemaphorePermit, name: String, mut ups: Ups) {
+async fn keep_until_up(turn: OwnedSemaphorePermit, name: String, mut ups: Tries) {
     let _ = timeout(UP_TIMEOUT, ups.wait_for(&name)).await;
     drop(turn);
 }

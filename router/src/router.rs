@@ -20,9 +20,11 @@ use crate::config::{Config, ListedWorker};
 use crate::discovery::{self, Finder, Followed};
 use crate::error::RouterError;
 use crate::event::Event;
+use crate::file::{FileError, Mistake};
 use crate::forwarder::{Counters, Silence, WorkerView};
 use crate::io::{CallerTask, Hub, Policy};
 use crate::members::{Changes, Members};
+use crate::names::Inspector;
 use crate::processes::Processes;
 use crate::relay::Relay;
 
@@ -49,6 +51,8 @@ pub struct Router {
     office: Option<Office>,
     /// What has events for clients.
     relay: Relay,
+    /// What asks workers whether they have what the configuration names.
+    inspector: Option<Inspector>,
     /// Where its numbers are told, if they are.
     metrics: Option<SocketAddr>,
     tasks: JoinSet<()>,
@@ -90,6 +94,8 @@ impl Router {
             Relay::new(Arc::clone(&hub), config.settings, config.relay_pause, config.observer.clone());
         let relayed = relay.prepare(&config.rules, &config.events, config.grace)?;
         relay.commit(relayed, (&config.rules, &config.events), config.grace, &mut tasks);
+        hub.findings().set(std::mem::take(&mut config.names));
+        let inspector = Inspector::new(Arc::clone(&hub), config.settings, config.observer.clone());
         let policy = Policy::new(std::mem::take(&mut config.rules), config.observer.clone());
         let key = config.worker_key.take();
         let members = Members::new(Arc::clone(&hub), config.settings, key, config.observer.clone());
@@ -117,6 +123,7 @@ impl Router {
             processes,
             office,
             relay,
+            inspector: Some(inspector),
             metrics,
             tasks,
             reloads,
@@ -141,6 +148,20 @@ impl Router {
         RouterHandle { hub: Arc::clone(&self.hub), reloads: self.reloads.0.clone() }
     }
 
+    /// Asks the workers that are listed, and can be reached, whether they have what the configuration file names, where no `.svc` file says what
+    /// there is. It takes up to two seconds, and none where there is nothing to ask. Workers that come later are asked while the router
+    /// routes, which then tells an [event](Event::NameUnknown).
+    ///
+    /// # Errors
+    /// All names that are wrong, with their places. The router can route all the same.
+    pub async fn check_names(&mut self) -> Result<(), FileError> {
+        let listed = self.listed.iter().map(|it| (it.worker.name.as_str(), it.worker.services.as_slice()));
+        match &mut self.inspector {
+            Some(inspector) => inspector.start(listed).await,
+            None => Ok(()),
+        }
+    }
+
     /// Routes until `stop` completes, then drains: new calls are refused, those in flight may go on within the
     /// [grace time](Config::grace), and callers have one second to read their answers.
     ///
@@ -154,6 +175,9 @@ impl Router {
         self.tasks.spawn(async move { clock.run_clock().await });
         #[cfg(feature = "metrics")]
         self.tasks.spawn(crate::meter::run(Arc::clone(&self.hub)));
+        if let Some(inspector) = self.inspector.take() {
+            self.tasks.spawn(inspector.run());
+        }
         // Not before callers and workers can connect.
         let _ = self.processes.replace(std::mem::take(&mut self.config.processes), self.config.grace);
         let mut stop = pin!(stop);
@@ -223,6 +247,7 @@ impl Router {
         });
         if changes.is_ok() {
             self.policy.replace(config.rules);
+            self.hub.findings().set(config.names);
             (self.config.limits, self.config.grace) = (config.limits, config.grace);
             self.hub.with(|forwarder, now| {
                 forwarder.set_shards(config.shards);
@@ -355,6 +380,12 @@ impl RouterHandle {
     #[must_use]
     pub fn events(&self) -> Vec<EventView> {
         self.hub.board().views()
+    }
+
+    /// Returns what of the configuration file no worker has that has told what it has, where no `.svc` file says what there is.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        self.hub.findings().mistakes().1
     }
 
     /// Returns the number of calls in flight, and how many of these wait for a worker.

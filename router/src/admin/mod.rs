@@ -6,6 +6,8 @@
 #[allow(unused_imports, reason = "macros import traits that not every type needs")]
 mod generated;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -15,6 +17,7 @@ use zsvc::{Context, Engine, Error, Server};
 
 pub use generated::zsvc::router::v1::*;
 
+use crate::board::EventView;
 use crate::config::OWN_NAME;
 use crate::error::RouterError;
 use crate::event::Observer;
@@ -26,6 +29,8 @@ use zsvc::forward::{Settings, WorkerLink};
 const SERVICES: [&str; 2] = ["zsvc.router.v1.Admin", "zsvc.health.v1.Health"];
 /// Number of calls to the router itself at a time.
 const CAPACITY: u32 = 1_000;
+/// Number of workers of an event whose names are told.
+const MAX_PUBLISHERS: usize = 100;
 
 /// The server that tells of the router, until it is told to stop.
 #[derive(Debug)]
@@ -93,6 +98,23 @@ impl Board {
         });
         if found { Ok(()) } else { Err(AdminError::NoSuchWorker { name }.into()) }
     }
+
+    fn event_route(&self, view: &EventView) -> EventRoute {
+        let publishers = || {
+            self.0.with(|forwarder, _| forwarder.publisher_names(&view.realm, &view.event, MAX_PUBLISHERS))
+        };
+        EventRoute {
+            relayed: view.is_relayed,
+            published: view.is_published,
+            publishers: if view.is_relayed { publishers() } else { Vec::new() },
+            subscribers: view.subscribers as u64,
+            kept: view.kept as u64,
+            kept_bytes: view.kept_bytes as u64,
+            sent: view.sent,
+            dropped: view.dropped,
+            disconnected: view.disconnected,
+        }
+    }
 }
 
 fn number(number: usize) -> u32 {
@@ -120,6 +142,13 @@ impl From<forwarder::WorkerView> for Worker {
     }
 }
 
+impl From<forwarder::RouteView> for Route {
+    fn from(view: forwarder::RouteView) -> Self {
+        let (workers, live, waiting) = (number(view.workers), number(view.live), number(view.waiting));
+        Self { service: view.service, realm: view.realm, workers, live, waiting, event: None }
+    }
+}
+
 impl Admin for Board {
     async fn read(&self, _: &Context) -> Result<Snapshot, zsvc::Status> {
         let events = self.0.board().counted();
@@ -144,19 +173,34 @@ impl Admin for Board {
     }
 
     async fn routes(&self, _: &Context) -> Result<Vec<Route>, zsvc::Status> {
-        let mut routes: Vec<_> = self.0.with(|forwarder, _| forwarder.routes().collect());
-        routes.retain(|route| !SERVICES.contains(&route.service.as_str()));
-        routes.sort_by(|one, other| (&one.service, &one.realm).cmp(&(&other.service, &other.realm)));
-        Ok(routes
-            .into_iter()
-            .map(|view| Route {
-                service: view.service,
-                realm: view.realm,
-                workers: number(view.workers),
-                live: number(view.live),
-                waiting: number(view.waiting),
-            })
-            .collect())
+        let views: Vec<_> = self.0.with(|forwarder, _| forwarder.routes().collect());
+        let views = views.into_iter().filter(|view| !SERVICES.contains(&view.service.as_str()));
+        let mut routes: BTreeMap<_, _> =
+            views.map(|view| ((view.service.clone(), view.realm.clone()), Route::from(view))).collect();
+        for event in self.0.board().views() {
+            let key = (event.event.clone(), event.realm.clone());
+            let event = Some(self.event_route(&event));
+            match routes.entry(key) {
+                Entry::Occupied(mut route) => route.get_mut().event = event,
+                // Clients alone publish it.
+                Entry::Vacant(vacant) => {
+                    let (service, realm) = vacant.key().clone();
+                    vacant.insert(Route { service, realm, workers: 0, live: 0, waiting: 0, event });
+                }
+            }
+        }
+        Ok(routes.into_values().collect())
+    }
+
+    async fn mistakes(&self, _: &Context) -> Result<Vec<Mistake>, zsvc::Status> {
+        let findings = self.0.findings();
+        let mistakes = findings.mistakes().1.into_iter();
+        let told = mistakes.map(|mistake| Mistake {
+            place: findings.place_of(&mistake),
+            message: mistake.message().to_owned(),
+            help: mistake.help().to_owned(),
+        });
+        Ok(told.collect())
     }
 
     async fn clients(&self, _: &Context, limit: u32) -> Result<Vec<Client>, zsvc::Status> {

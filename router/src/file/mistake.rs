@@ -38,6 +38,10 @@ pub enum FileError {
 const MAX_MISTAKES: usize = 200;
 
 impl Mistake {
+    pub(crate) fn new((line, column): (usize, usize), message: String, help: String) -> Self {
+        Self { line, column, message, help }
+    }
+
     /// Returns the line, counted from 1.
     #[must_use]
     pub fn line(&self) -> usize {
@@ -105,6 +109,26 @@ impl<'t> Mistakes<'t> {
         self.found.push((at.start, message.into(), help.into()));
     }
 
+    /// Returns the line and the column of each of some places, which are in their order, counted from 1.
+    pub(super) fn lines_and_columns(
+        &self,
+        places: impl IntoIterator<Item = usize>,
+    ) -> impl Iterator<Item = (usize, usize)> {
+        let (mut rest, mut passed, mut line, mut column) = (self.text, 0, 1, 1);
+        places.into_iter().map(move |at| {
+            let (before, behind) = rest.split_at_checked(at - passed).unwrap_or((rest, ""));
+            (rest, passed) = (behind, passed + before.len());
+            match before.rsplit_once('\n') {
+                Some((lines, last)) => {
+                    line += lines.matches('\n').count() + 1;
+                    column = last.chars().count() + 1;
+                }
+                None => column += before.chars().count(),
+            }
+            (line, column)
+        })
+    }
+
     /// Returns all that were found, in the order of their places.
     pub(super) fn take(mut self) -> Vec<Mistake> {
         self.found.sort();
@@ -114,14 +138,8 @@ impl<'t> Mistakes<'t> {
             "mend the others first".clone_into(help);
         }
         self.found.truncate(MAX_MISTAKES + 1);
-        let text = self.text;
-        let told = self.found.into_iter().map(|(at, message, help)| {
-            let before = text.get(..at).unwrap_or(text);
-            let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-            let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-            let column = before[line_start..].chars().count() + 1;
-            Mistake { line, column, message, help }
-        });
-        told.collect()
+        let places = self.lines_and_columns(self.found.iter().map(|(at, ..)| *at)).collect::<Vec<_>>();
+        let told = places.into_iter().zip(self.found);
+        told.map(|(place, (_, message, help))| Mistake::new(place, message, help)).collect()
     }
 }

@@ -46,7 +46,9 @@ pub fn read(path: &Path) -> Result<Config, FileError> {
 /// As for [`read`].
 pub fn parse(path: &Path, text: &str) -> Result<Config, FileError> {
     let folder: PathBuf = path.parent().unwrap_or(Path::new("")).to_owned();
-    reader::config(text, &folder).map_err(|mistakes| FileError::Wrong { path: path.to_owned(), mistakes })
+    let config = reader::config(text, &folder);
+    let config = config.map_err(|mistakes| FileError::Wrong { path: path.to_owned(), mistakes })?;
+    Ok(config.named_in(path.to_owned()))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::rules::names_of;
 use super::values::{Value, replace, set};
 use crate::config::Config;
 use crate::forwarder::Limits;
+use crate::names::{Holder, Named};
 use crate::rights::Scope;
 
 const KEYS: [&str; 16] = [
@@ -85,7 +86,8 @@ pub(super) fn config(text: &str, folder: &Path) -> Result<Config, Vec<Mistake>> 
     let config = reader.top(table.get_ref());
     let config = match reader.known(table.get_ref()) {
         Some(known) => known.shards().into_iter().fold(config, Config::shard).events(known.into_schema()),
-        None => config,
+        // Workers may know better.
+        None => config.names(reader.named()),
     };
     let mistakes = reader.mistakes.take();
     if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
@@ -104,13 +106,28 @@ pub(super) struct Reader<'t> {
     /// Path of the file with the router's own key, if there is one.
     pub(super) key: Option<PathBuf>,
     /// What the file names of schemas, and where.
-    pub(super) mentioned: Vec<(Scope, Range<usize>)>,
+    pub(super) mentioned: Vec<Mention>,
     /// Events that it names, and where.
-    pub(super) events: Vec<(Scope, Range<usize>)>,
+    pub(super) events: Vec<Mention>,
     /// Where it first names events that are to be the router's own, if it does.
     pub(super) publishes: Option<Range<usize>>,
     /// Names of realms.
     pub(super) realms: Vec<String>,
+}
+
+/// What the file names of a schema.
+pub(super) struct Mention {
+    pub(super) scope: Scope,
+    pub(super) place: Range<usize>,
+    /// The realm in which it is to be.
+    pub(super) realm: String,
+    pub(super) holder: Holder,
+}
+
+impl Mention {
+    pub(super) fn of(scope: Scope, place: Range<usize>) -> Self {
+        Self { scope, place, realm: String::new(), holder: Holder::Unsaid }
+    }
 }
 
 impl Reader<'_> {
@@ -196,15 +213,24 @@ impl Reader<'_> {
             }
         };
         let mentioned = std::mem::take(&mut self.mentioned).into_iter();
-        let wrong = mentioned.map(|(scope, place)| (known.check(&scope), place));
+        let wrong = mentioned.map(|it| (known.check(&it.scope), it.place));
         let events = std::mem::take(&mut self.events).into_iter();
-        let wrong = wrong.chain(events.map(|(scope, place)| (known.check_events(&scope), place)));
+        let wrong = wrong.chain(events.map(|it| (known.check_events(&it.scope), it.place)));
         for (wrong, place) in wrong {
             if let Some((message, help)) = wrong {
                 self.mistakes.add(&place, message, help);
             }
         }
         Some(known)
+    }
+
+    /// Returns what the file names, with its places.
+    fn named(&mut self) -> Vec<Named> {
+        let mut all: Vec<_> = self.mentioned.drain(..).chain(self.events.drain(..)).collect();
+        all.sort_by_key(|it| it.place.start);
+        let places: Vec<_> = self.mistakes.lines_and_columns(all.iter().map(|it| it.place.start)).collect();
+        let named = all.into_iter().zip(places);
+        named.filter_map(|(it, place)| Named::of(&it.scope, it.realm, it.holder, place)).collect()
     }
 
     pub(super) fn path(&mut self, value: Value) -> Option<PathBuf> {

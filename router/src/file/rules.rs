@@ -2,7 +2,7 @@
 
 use toml::de::DeTable;
 
-use super::reader::{MAX_CALLS, MAX_NAME_BYTES, Reader};
+use super::reader::{MAX_CALLS, MAX_NAME_BYTES, Mention, Reader};
 use super::values::Value;
 use crate::config::Config;
 use crate::quota::Quota;
@@ -144,7 +144,7 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            self.events.push((scope.clone(), place));
+            self.events.push(Mention::of(scope.clone(), place));
             scopes.push(scope);
         }
         scopes
@@ -165,6 +165,7 @@ impl Reader<'_> {
 
     fn one_grant(&mut self, entry: Value, table: &DeTable) -> Grant {
         let mut grant = Grant::default();
+        let before = (self.mentioned.len(), self.events.len());
         for (key, value) in table {
             match key.get_ref().as_ref() {
                 "roles" => grant.roles = self.roles(value),
@@ -176,6 +177,8 @@ impl Reader<'_> {
                 _ => self.mistakes.unknown_key(key, &GRANT_KEYS),
             }
         }
+        let named = self.mentioned[before.0..].iter_mut().chain(&mut self.events[before.1..]);
+        named.for_each(|it| it.realm.clone_from(&grant.realm));
         if !GRANT_KEYS[2..].iter().any(|key| table.contains_key(*key)) {
             let help = "add `call`, `subscribe`, `publish` or `serve`";
             self.mistakes.add(&entry.span(), "this grants nothing", help);
@@ -188,7 +191,7 @@ impl Reader<'_> {
         for (text, place) in self.mistakes.texts(value, SCOPES) {
             match Scope::read(&text) {
                 Some(scope) => {
-                    self.mentioned.push((scope.clone(), place));
+                    self.mentioned.push(Mention::of(scope.clone(), place));
                     scopes.push(scope);
                 }
                 None => {

@@ -4,11 +4,12 @@ use toml::de::DeTable;
 use zsvc::curve::{KeyFile, PublicKey};
 use zsvc::forward::{check_worker_endpoint, normalized};
 
-use super::reader::{MAX_CALLS, MAX_NAME_BYTES, Reader};
+use super::reader::{MAX_CALLS, MAX_NAME_BYTES, Mention, Reader};
 use super::values::{Value, set};
 use crate::config::{Config, DEFAULT_CAPACITY, ListedWorker};
 use crate::discovery::{Discovered, Source};
 use crate::forwarder::NewWorker;
+use crate::names::Holder;
 use crate::processes::WorkerProcess;
 use crate::rights::{Scope, is_name};
 
@@ -40,6 +41,14 @@ struct Fields {
     count: u64,
 }
 
+impl Fields {
+    /// Returns what the worker is called, if it is called anything.
+    fn own_name(&self) -> Option<String> {
+        let name = self.name.as_ref().or(self.endpoint.as_ref())?;
+        Some(if self.count > 1 { name.clone() } else { name.replace(NUMBER, "1") })
+    }
+}
+
 impl Reader<'_> {
     pub(super) fn workers(&mut self, value: Value, mut config: Config) -> Config {
         let Some(array) = value.get_ref().as_array() else {
@@ -48,7 +57,15 @@ impl Reader<'_> {
         };
         for entry in array {
             if let Some(table) = self.mistakes.table(entry, "`[[worker]]`") {
+                let before = self.mentioned.len();
                 let fields = self.fields(table);
+                for named in &mut self.mentioned[before..] {
+                    named.realm.clone_from(&fields.realm);
+                    named.holder = match fields.own_name() {
+                        Some(name) if fields.count == 1 => Holder::Worker(name),
+                        _ => Holder::Any,
+                    };
+                }
                 config = self.worker(entry, table, &fields, config);
             }
         }
@@ -120,7 +137,7 @@ impl Reader<'_> {
     /// Adds a worker; or the processes of one, from 1 on, with their numbers in place of `{n}`.
     fn worker(&mut self, entry: Value, table: &DeTable, fields: &Fields, mut config: Config) -> Config {
         self.check_worker(entry, table, fields);
-        let name = fields.name.as_ref().or(fields.endpoint.as_ref()).cloned().unwrap_or_default();
+        let name = fields.own_name().unwrap_or_default();
         let is_numbered = fields.count > 1 && !name.contains(NUMBER);
         for number in 1..=fields.count {
             let fill = |text: &String| text.replace(NUMBER, &number.to_string());
@@ -176,9 +193,15 @@ impl Reader<'_> {
             return config;
         };
         for entry in array {
+            let before = self.mentioned.len();
             if let Some(table) = self.mistakes.table(entry, "`[[discover]]`")
                 && let Some(discovered) = self.discovered(entry, table)
             {
+                let named = &mut self.mentioned[before..];
+                for named in named {
+                    named.realm.clone_from(&discovered.realm);
+                    named.holder = Holder::Any;
+                }
                 config = config.discover(discovered);
             }
         }
@@ -300,7 +323,7 @@ impl Reader<'_> {
             } else if services.contains(&service) {
                 self.mistakes.add(&place, format!("`{service}` stands here twice"), "remove one");
             } else {
-                self.mentioned.push((Scope::Service(service.clone()), place));
+                self.mentioned.push(Mention::of(Scope::Service(service.clone()), place));
                 services.push(service);
             }
         }

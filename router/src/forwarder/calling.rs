@@ -156,7 +156,8 @@ impl<H: Clone> Forwarder<H> {
         }
         let method = record.method().unwrap_or_default();
         let service = match caller.bound_for {
-            Some(_) => self.served(caller.realm, method),
+            // The services that every server has are none that the router knows it by.
+            Some(worker) => self.served(caller.realm, method).or_else(|| self.any_service_of(worker)),
             None => self.service_of(caller.realm, method),
         };
         let service = service.ok_or_else(|| refusals::no_such_service(method))?;
@@ -203,6 +204,10 @@ impl<H: Clone> Forwarder<H> {
     fn served(&self, realm: usize, method: &[u8]) -> Option<usize> {
         let slash = method.iter().rposition(|byte| *byte == b'/')?;
         self.realms.get(realm)?.services.get(&method[..slash]).copied()
+    }
+
+    fn any_service_of(&self, worker: WorkerKey<H>) -> Option<usize> {
+        self.workers.get(worker)?.services.first().copied()
     }
 
     /// Reports whether a caller may call a method of a service. An event is published by those alone who may publish it.

@@ -84,6 +84,14 @@ impl<H: Clone> Forwarder<H> {
         workers.map(|worker| (*worker, self.is_worker_live(*worker))).collect()
     }
 
+    /// Returns the names of these, up to a number of them, in their order.
+    pub(crate) fn publisher_names(&self, realm: &str, event: &str, limit: usize) -> Vec<String> {
+        let keys = self.publishers(realm, event).into_iter().map(|(key, _)| key);
+        let mut names: Vec<_> = keys.map(|key| self.name_of(key)).collect();
+        names.sort_unstable();
+        names.into_iter().take(limit).map(str::to_owned).collect()
+    }
+
     /// Counts a message of a caller that could not be added.
     pub fn count_unknown(&mut self) {
         self.counters.unknown_callers += 1;

@@ -60,6 +60,7 @@ pub use members::Beyond;
 pub use reading::{Portion, read};
 pub use shards::ShardKey;
 pub use slab::Key;
+pub(crate) use views::Reached;
 pub use views::{CallerView, RouteView, WorkerView};
 
 use std::time::Instant;

@@ -1,6 +1,7 @@
 //! What callers, workers and services look like from outside.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -67,7 +68,43 @@ pub struct CallerView {
     pub unread: usize,
 }
 
+/// A worker that can be reached, by its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reached<K> {
+    pub(crate) key: K,
+    pub(crate) name: String,
+    pub(crate) realm: String,
+    /// When its connection came up.
+    pub(crate) connected_at: Option<Instant>,
+    /// Those of its services that were asked for.
+    pub(crate) services: Vec<String>,
+}
+
 impl<H: Clone> Forwarder<H> {
+    /// Returns the workers that can be reached and have some of these services, each of which is told behind its realm.
+    pub(crate) fn reached(&self, services: &BTreeSet<(String, String)>) -> Vec<Reached<WorkerKey<H>>> {
+        let wanted: BTreeSet<_> = services
+            .iter()
+            .filter_map(|(realm, service)| {
+                let realm = self.realms.iter().find(|known| *known.name == **realm)?;
+                realm.services.get(service.as_bytes()).copied()
+            })
+            .collect();
+        let live = self.workers.iter().filter(|(_, worker)| worker.is_live());
+        let reached = live.filter_map(|(key, worker)| {
+            let names = worker.services.iter().filter(|index| wanted.contains(index));
+            let services: Vec<_> = names.map(|index| self.services[*index].name.to_string()).collect();
+            (!services.is_empty()).then(|| Reached {
+                key,
+                name: worker.name.clone(),
+                realm: self.realms[worker.realm].name.to_string(),
+                connected_at: worker.connected_at,
+                services,
+            })
+        });
+        reached.collect()
+    }
+
     /// Returns what workers there are.
     pub fn workers(&self, now: Instant) -> impl Iterator<Item = WorkerView> {
         self.workers.iter().map(move |(_, worker)| WorkerView {

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use super::wake::Wake;
 use crate::board::Board;
 use crate::forwarder::{self, CallerKey, Limits, WorkerKey};
+use crate::names::Findings;
 
 /// The key of a caller of a hub.
 pub(crate) type Caller = CallerKey<Arc<Wake>>;
@@ -39,6 +40,8 @@ pub(crate) struct Hub {
     behind_devices: AtomicUsize,
     /// The events that the router has itself.
     board: Board,
+    /// What is known of the names of the configuration.
+    findings: Findings,
 }
 
 impl Hub {
@@ -50,6 +53,7 @@ impl Hub {
             is_clock_running: AtomicBool::new(false),
             behind_devices: AtomicUsize::new(0),
             board: Board::default(),
+            findings: Findings::default(),
         })
     }
 
@@ -77,6 +81,11 @@ impl Hub {
     /// Returns the events that the router has itself.
     pub(crate) fn board(&self) -> &Board {
         &self.board
+    }
+
+    /// Returns what is known of the names of the configuration.
+    pub(crate) fn findings(&self) -> &Findings {
+        &self.findings
     }
 
     /// Counts a caller behind a device. Returns `false` if there are as many as may be.

@@ -24,6 +24,7 @@ use zsvc_proto::events::Limits;
 pub(crate) use declared::Declared;
 use source::Source;
 
+use crate::board::Entry;
 use crate::config::OWN_NAME;
 use crate::error::RouterError;
 use crate::event::Observer;
@@ -149,11 +150,16 @@ impl Relay {
             let all = self.stations.values().flat_map(|station| &station.events);
             all.filter(|known| is(known, event)).for_each(|known| known.set_check(Arc::clone(&event.check)));
         }
-        let all = self
-            .stations
-            .iter()
-            .flat_map(|(realm, station)| station.events.iter().map(|event| (realm.clone(), event.clone())));
-        self.hub.board().set(all.collect());
+        let of_realms = self.stations.iter();
+        let all =
+            of_realms.flat_map(|(realm, station)| station.events.iter().map(move |event| (realm, event)));
+        let entries = all.map(|(realm, event)| Entry {
+            realm: realm.clone(),
+            event: event.clone(),
+            is_relayed: rules.is_relayed(event.subscribe().name().as_bytes()),
+            is_published: rules.is_published(realm, event.publish_method().name().as_bytes()),
+        });
+        self.hub.board().set(entries.collect());
         self.follow(rules, tasks);
     }
 
@@ -163,7 +169,6 @@ impl Relay {
         for (realm, station) in &self.stations {
             let events = station.events.iter();
             for event in events.filter(|event| rules.is_relayed(event.subscribe().name().as_bytes())) {
-                let publish = format!("{}/publish", event.name());
                 let source = Source {
                     hub: Arc::clone(&self.hub),
                     settings: self.settings,
@@ -171,7 +176,7 @@ impl Relay {
                     observer: self.observer.clone(),
                     realm: realm.clone(),
                     event: event.clone(),
-                    is_published: rules.is_published(realm, publish.as_bytes()),
+                    is_published: rules.is_published(realm, event.publish_method().name().as_bytes()),
                 };
                 wanted.insert((realm.clone(), event.name()), source);
             }

@@ -1,22 +1,22 @@
 //! [`Source`]: what brings the events of workers along: one subscription to each worker that publishes an event, for all clients.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep};
-use zsvc::forward::{Front, Relayed, Settings};
-use zsvc::{Cause, Channel, Code, Engine, Retry, Status};
+use zsvc::forward::{Relayed, Settings};
+use zsvc::{Cause, Channel, Code, Status};
 use zsvc_proto::codec::dynamic::{Raw, RawValue};
 use zsvc_proto::events::{Delivered, Deliveries, Request};
 
 use super::lives::Lives;
 use super::progress::{Opening, Progress};
+use crate::direct::Direct;
 use crate::event::{Event, Observer};
-use crate::io::{CallerTask, Hub, WorkerKey};
+use crate::io::{Hub, WorkerKey};
 
 /// How often it is looked which workers there are, while there are subscribers.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
@@ -176,27 +176,12 @@ impl Source {
 
     /// Subscribes to a worker, again and again.
     async fn read_all(self, worker: WorkerKey, lives: Lives, state: Arc<State>) {
-        // Unlike that of any other router of this process.
-        let endpoint = format!("inproc://zsvc-router-source-{:016x}", zsvc::forward::random());
-        let Ok((front, _)) = Front::bind(std::slice::from_ref(&endpoint), &self.settings, None, false) else {
-            return self.settle(&state);
-        };
-        let channel = Channel::builder().engine(Engine::Zmtp).endpoint(&endpoint).retry(Retry::none());
-        let Ok(channel) = channel.max_message_size(self.settings.max_message_size).connect_lazy() else {
-            return self.settle(&state);
-        };
+        let to = (self.realm.as_str(), worker);
+        let opened = Direct::open(&self.hub, &self.settings, to, self.settings.max_message_size);
+        let Some((channel, direct)) = opened else { return self.settle(&state) };
         tokio::select! {
-            () = self.accept(front, worker) => {}
+            () = direct.run() => {}
             () = self.subscribe(channel, Progress::of(lives), &state) => {}
-        }
-    }
-
-    /// Takes the connections of a channel, whose calls go to the worker.
-    async fn accept(&self, mut front: Front, worker: WorkerKey) {
-        let mut tasks = JoinSet::new();
-        while let Ok(link) = poll_fn(|context| front.poll_accept(context)).await {
-            tasks.spawn(CallerTask::of_router(link, Arc::clone(&self.hub), &self.realm, worker));
-            while tasks.try_join_next().is_some() {}
         }
     }
 

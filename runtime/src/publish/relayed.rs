@@ -138,6 +138,12 @@ impl Relayed {
         &self.methods[0]
     }
 
+    /// Returns the method by which clients publish the event.
+    #[must_use]
+    pub fn publish_method(&self) -> &'static Method {
+        &self.methods[1]
+    }
+
     /// Passes an event on that was published elsewhere. One that is no such event, or too large, is told as missing.
     pub fn pass_on(&self, event: &[u8]) {
         match self.layout.read(event, self.shared.max_event()) {
@@ -196,6 +202,13 @@ impl Relayed {
     #[must_use]
     pub fn subscribers(&self) -> usize {
         self.shared.lock().map_or(0, |topic| topic.subscribers())
+    }
+
+    /// Returns the number of events that are kept for those who join late, and of bytes that they count for.
+    #[must_use]
+    pub fn kept(&self) -> (usize, usize) {
+        let kept = self.shared.lock().map(|topic| topic.kept());
+        kept.map_or((0, 0), |(events, _, bytes)| (events, bytes))
     }
 
     /// Returns the counters of the event. Clones share them.

@@ -39,13 +39,18 @@ service Admin {
     @idempotent @deadline(10s)
     rpc workers() -> list<Worker>;
 
-    /// The services, in the order of their names, and who answers them.
+    /// The services and events, in the order of their names, and who answers them.
     @idempotent @deadline(10s)
     rpc routes() -> list<Route>;
 
     /// The clients with the most calls in flight, up to a number of them.
     @idempotent @deadline(10s)
     rpc clients(@default(100) @range(1..=10_000) limit: u32) -> list<Client>;
+
+    /// What of the configuration file no worker has that has told what it has, in the order of its places. Nothing where `.svc` files say what
+    /// there is.
+    @idempotent @deadline(10s)
+    rpc mistakes() -> list<Mistake>;
 
     /// Has the workers of a name get no new calls. They finish what they have, and stay connected. It holds until `resume`, or until the
     /// router is started anew.
@@ -114,6 +119,40 @@ struct Route {
     live: u32 = 4;
     /// Number of its calls that wait for a worker.
     waiting: u32 = 5;
+    /// What the router does with it, if it is an event that the router has itself. Subscriptions to other events are passed on as calls.
+    event: EventRoute? = 6;
+}
+
+/// An event that the router has itself for its clients.
+struct EventRoute {
+    /// Whether the router subscribes to its workers once for all clients.
+    relayed: bool = 1;
+    /// Whether any client may publish it.
+    published: bool = 2;
+    /// The names of the workers to which the router subscribes while a client does, up to 100 of them, in their order.
+    publishers: list<string> = 3;
+    /// Number of subscriptions of clients.
+    subscribers: u64 = 4;
+    /// Number of events that are kept for clients that subscribe later.
+    kept: u64 = 5;
+    /// Number of bytes that these count for.
+    kept_bytes: u64 = 6;
+    /// Number of events that have come of clients and workers since the start.
+    sent: u64 = 7;
+    /// Number of events that were dropped for clients that do not keep up: one that is dropped for two is counted twice.
+    dropped: u64 = 8;
+    /// Number of subscriptions that `@slow(disconnect)` has ended.
+    disconnected: u64 = 9;
+}
+
+/// A name in the configuration file that is wrong.
+struct Mistake {
+    /// Where it stands: `router.toml:4:9`, with line and column.
+    place: string = 1;
+    /// What is wrong.
+    message: string = 2;
+    /// What to do about it.
+    help: string = 3;
 }
 
 /// A client.
@@ -147,7 +186,7 @@ error AdminError {
             "zsvc.router.v1.Admin",
             &FILES,
             &[0],
-            0x6320_fa61_2989_0475_2322_7023_c078_c966,
+            0x5e52_74b6_200c_5e0f_f86d_a4f9_e25b_e75d,
         )
     ];
 }
@@ -386,6 +425,8 @@ pub mod zsvc {
                 pub live: u32,
                 /// Number of its calls that wait for a worker.
                 pub waiting: u32,
+                /// What the router does with it, if it is an event that the router has itself. Subscriptions to other events are passed on as calls.
+                pub event: ::core::option::Option<self::EventRoute>,
             }
 
             const _: () = {
@@ -393,12 +434,13 @@ pub mod zsvc {
 
                 impl wire::Encode for self::Route {
                     fn encode(&self, out: &mut wire::Writer) {
-                        let mut fields = out.fields(5);
+                        let mut fields = out.fields(wire::length(5, &[(6, self.event.is_some())]));
                         fields.write::<wire::Plain, _>(1, &self.service);
                         fields.write::<wire::Plain, _>(2, &self.realm);
                         fields.write::<wire::Plain, _>(3, &self.workers);
                         fields.write::<wire::Plain, _>(4, &self.live);
                         fields.write::<wire::Plain, _>(5, &self.waiting);
+                        fields.write::<wire::Plain, _>(6, &self.event);
                         fields.end();
                     }
                 }
@@ -407,7 +449,7 @@ pub mod zsvc {
                     fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
                         let mut fields = wire::Fields::new(
                             reader,
-                            &["service", "realm", "workers", "live", "waiting"],
+                            &["service", "realm", "workers", "live", "waiting", "event"],
                         )?;
                         let value = Self {
                             service: fields.required::<wire::Plain, _>(1)?,
@@ -415,6 +457,7 @@ pub mod zsvc {
                             workers: fields.required::<wire::Plain, _>(3)?,
                             live: fields.required::<wire::Plain, _>(4)?,
                             waiting: fields.required::<wire::Plain, _>(5)?,
+                            event: fields.optional::<wire::Plain, _>(6)?,
                         };
                         fields.end()?;
                         ::core::result::Result::Ok(value)
@@ -423,11 +466,143 @@ pub mod zsvc {
 
                 wire::implement_serde!(
                     self::Route,
-                    "struct service: string = 1; realm: string = 2; workers: u32 = 3; live: u32 = 4; waiting: u32 = 5;",
+                    "struct service: string = 1; realm: string = 2; workers: u32 = 3; live: u32 = 4; waiting: u32 = 5; event: #0? = 6;",
+                    self::EventRoute,
                 );
 
                 impl wire::Detail for self::Route {
                     const NAME: &'static str = "zsvc.router.v1.Route";
+                }
+            };
+
+            /// An event that the router has itself for its clients.
+            #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+            pub struct EventRoute {
+                /// Whether the router subscribes to its workers once for all clients.
+                pub relayed: bool,
+                /// Whether any client may publish it.
+                pub published: bool,
+                /// The names of the workers to which the router subscribes while a client does, up to 100 of them, in their order.
+                pub publishers: ::std::vec::Vec<::std::string::String>,
+                /// Number of subscriptions of clients.
+                pub subscribers: u64,
+                /// Number of events that are kept for clients that subscribe later.
+                pub kept: u64,
+                /// Number of bytes that these count for.
+                pub kept_bytes: u64,
+                /// Number of events that have come of clients and workers since the start.
+                pub sent: u64,
+                /// Number of events that were dropped for clients that do not keep up: one that is dropped for two is counted twice.
+                pub dropped: u64,
+                /// Number of subscriptions that `@slow(disconnect)` has ended.
+                pub disconnected: u64,
+            }
+
+            const _: () = {
+                use ::zsvc::generated as wire;
+
+                impl wire::Encode for self::EventRoute {
+                    fn encode(&self, out: &mut wire::Writer) {
+                        let mut fields = out.fields(9);
+                        fields.write::<wire::Plain, _>(1, &self.relayed);
+                        fields.write::<wire::Plain, _>(2, &self.published);
+                        fields.write::<wire::Plain, _>(3, &self.publishers);
+                        fields.write::<wire::Plain, _>(4, &self.subscribers);
+                        fields.write::<wire::Plain, _>(5, &self.kept);
+                        fields.write::<wire::Plain, _>(6, &self.kept_bytes);
+                        fields.write::<wire::Plain, _>(7, &self.sent);
+                        fields.write::<wire::Plain, _>(8, &self.dropped);
+                        fields.write::<wire::Plain, _>(9, &self.disconnected);
+                        fields.end();
+                    }
+                }
+
+                impl wire::Decode for self::EventRoute {
+                    fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
+                        let mut fields = wire::Fields::new(
+                            reader,
+                            &[
+                                "relayed",
+                                "published",
+                                "publishers",
+                                "subscribers",
+                                "kept",
+                                "kept_bytes",
+                                "sent",
+                                "dropped",
+                                "disconnected",
+                            ],
+                        )?;
+                        let value = Self {
+                            relayed: fields.required::<wire::Plain, _>(1)?,
+                            published: fields.required::<wire::Plain, _>(2)?,
+                            publishers: fields.required::<wire::Plain, _>(3)?,
+                            subscribers: fields.required::<wire::Plain, _>(4)?,
+                            kept: fields.required::<wire::Plain, _>(5)?,
+                            kept_bytes: fields.required::<wire::Plain, _>(6)?,
+                            sent: fields.required::<wire::Plain, _>(7)?,
+                            dropped: fields.required::<wire::Plain, _>(8)?,
+                            disconnected: fields.required::<wire::Plain, _>(9)?,
+                        };
+                        fields.end()?;
+                        ::core::result::Result::Ok(value)
+                    }
+                }
+
+                wire::implement_serde!(
+                    self::EventRoute,
+                    "struct relayed: bool = 1; published: bool = 2; publishers: list<string> = 3; subscribers: u64 = 4; kept: u64 = 5; kept_bytes: u64 = 6; sent: u64 = 7; dropped: u64 = 8; disconnected: u64 = 9;",
+                );
+
+                impl wire::Detail for self::EventRoute {
+                    const NAME: &'static str = "zsvc.router.v1.EventRoute";
+                }
+            };
+
+            /// A name in the configuration file that is wrong.
+            #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+            pub struct Mistake {
+                /// Where it stands: `router.toml:4:9`, with line and column.
+                pub place: ::std::string::String,
+                /// What is wrong.
+                pub message: ::std::string::String,
+                /// What to do about it.
+                pub help: ::std::string::String,
+            }
+
+            const _: () = {
+                use ::zsvc::generated as wire;
+
+                impl wire::Encode for self::Mistake {
+                    fn encode(&self, out: &mut wire::Writer) {
+                        let mut fields = out.fields(3);
+                        fields.write::<wire::Plain, _>(1, &self.place);
+                        fields.write::<wire::Plain, _>(2, &self.message);
+                        fields.write::<wire::Plain, _>(3, &self.help);
+                        fields.end();
+                    }
+                }
+
+                impl wire::Decode for self::Mistake {
+                    fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
+                        let mut fields = wire::Fields::new(reader, &["place", "message", "help"])?;
+                        let value = Self {
+                            place: fields.required::<wire::Plain, _>(1)?,
+                            message: fields.required::<wire::Plain, _>(2)?,
+                            help: fields.required::<wire::Plain, _>(3)?,
+                        };
+                        fields.end()?;
+                        ::core::result::Result::Ok(value)
+                    }
+                }
+
+                wire::implement_serde!(
+                    self::Mistake,
+                    "struct place: string = 1; message: string = 2; help: string = 3;",
+                );
+
+                impl wire::Detail for self::Mistake {
+                    const NAME: &'static str = "zsvc.router.v1.Mistake";
                 }
             };
 
@@ -584,7 +759,7 @@ pub mod zsvc {
                     Output = ::core::result::Result<::std::vec::Vec<self::Worker>, ::zsvc::Status>,
                 > + ::core::marker::Send;
 
-                /// The services, in the order of their names, and who answers them.
+                /// The services and events, in the order of their names, and who answers them.
                 fn routes(
                     &self,
                     context: &::zsvc::Context,
@@ -599,6 +774,15 @@ pub mod zsvc {
                     limit: u32,
                 ) -> impl ::core::future::Future<
                     Output = ::core::result::Result<::std::vec::Vec<self::Client>, ::zsvc::Status>,
+                > + ::core::marker::Send;
+
+                /// What of the configuration file no worker has that has told what it has, in the order of its places. Nothing where `.svc` files say what
+                /// there is.
+                fn mistakes(
+                    &self,
+                    context: &::zsvc::Context,
+                ) -> impl ::core::future::Future<
+                    Output = ::core::result::Result<::std::vec::Vec<self::Mistake>, ::zsvc::Status>,
                 > + ::core::marker::Send;
 
                 /// Has the workers of a name get no new calls. They finish what they have, and stay connected. It holds until `resume`, or until the
@@ -689,6 +873,12 @@ pub mod zsvc {
                                 <T as self::Admin>::clients(&service, &context, params.limit).await
                             })
                         }
+                        admin_methods::MISTAKES => {
+                            let (context, _, call) = call.unary::<admin_methods::Mistakes>()?;
+                            call.handle(async move {
+                                <T as self::Admin>::mistakes(&service, &context).await
+                            })
+                        }
                         admin_methods::DRAIN => {
                             let (context, params, call) = call.unary::<admin_methods::Drain>()?;
                             call.handle(async move {
@@ -753,7 +943,7 @@ pub mod zsvc {
                     self.channel.call_unary::<admin_methods::Workers>(&admin_methods::ReadParams {})
                 }
 
-                /// The services, in the order of their names, and who answers them.
+                /// The services and events, in the order of their names, and who answers them.
                 pub fn routes(
                     &self,
                 ) -> ::zsvc::UnaryCall<::std::vec::Vec<self::Route>, ::zsvc::Status> {
@@ -768,6 +958,14 @@ pub mod zsvc {
                     self.channel.call_unary::<admin_methods::Clients>(
                         &admin_methods::ClientsParams { limit },
                     )
+                }
+
+                /// What of the configuration file no worker has that has told what it has, in the order of its places. Nothing where `.svc` files say what
+                /// there is.
+                pub fn mistakes(
+                    &self,
+                ) -> ::zsvc::UnaryCall<::std::vec::Vec<self::Mistake>, ::zsvc::Status> {
+                    self.channel.call_unary::<admin_methods::Mistakes>(&admin_methods::ReadParams {})
                 }
 
                 /// Has the workers of a name get no new calls. They finish what they have, and stay connected. It holds until `resume`, or until the
@@ -802,7 +1000,7 @@ pub mod zsvc {
             mod admin_methods {
                 use ::zsvc::generated as wire;
 
-                pub(super) static METHODS: [::zsvc::Method; 6] = [
+                pub(super) static METHODS: [::zsvc::Method; 7] = [
                     ::zsvc::Method::new("zsvc.router.v1.Admin/read", ::zsvc::MethodKind::Unary)
                         .deadline(::core::time::Duration::from_secs(10))
                         .idempotent(),
@@ -813,6 +1011,9 @@ pub mod zsvc {
                         .deadline(::core::time::Duration::from_secs(10))
                         .idempotent(),
                     ::zsvc::Method::new("zsvc.router.v1.Admin/clients", ::zsvc::MethodKind::Unary)
+                        .deadline(::core::time::Duration::from_secs(10))
+                        .idempotent(),
+                    ::zsvc::Method::new("zsvc.router.v1.Admin/mistakes", ::zsvc::MethodKind::Unary)
                         .deadline(::core::time::Duration::from_secs(10))
                         .idempotent(),
                     ::zsvc::Method::new("zsvc.router.v1.Admin/drain", ::zsvc::MethodKind::Unary)
@@ -827,8 +1028,9 @@ pub mod zsvc {
                 pub(super) const WORKERS: usize = 1;
                 pub(super) const ROUTES: usize = 2;
                 pub(super) const CLIENTS: usize = 3;
-                pub(super) const DRAIN: usize = 4;
-                pub(super) const RESUME: usize = 5;
+                pub(super) const MISTAKES: usize = 4;
+                pub(super) const DRAIN: usize = 5;
+                pub(super) const RESUME: usize = 6;
 
                 pub(super) enum Read {}
 
@@ -914,6 +1116,16 @@ pub mod zsvc {
                         wire::check_range("limit", &self.limit, 1..=10000)?;
                         ::core::result::Result::Ok(())
                     }
+                }
+
+                pub(super) enum Mistakes {}
+
+                impl wire::UnaryMethod for Mistakes {
+                    const METHOD: &'static ::zsvc::Method = &METHODS[MISTAKES];
+                    type Params = ReadParams;
+                    type Answer = ::std::vec::Vec<super::Mistake>;
+                    type AnswerForm = wire::Plain;
+                    type Error = ::zsvc::Status;
                 }
 
                 pub(super) enum Drain {}

@@ -1,10 +1,14 @@
 //! What a router tells of itself, and the orders that it takes.
 
 use zsvc::health::HealthClient;
-use zsvc::{Channel, Code, Error, Outcome};
+use zsvc::{Channel, Code, Delivery, Error, Outcome};
+use zsvc_calls::exchange::v1::Price;
 use zsvc_routed::{ANY_PORT, PROBE, Routing, Worker, holding, run};
 use zsvc_router::admin::{AdminClient, AdminError, WorkerState};
 use zsvc_router::{Config, Grant, Scope};
+
+use crate::published::{channel, live, next, price, schema};
+use crate::relayed::Floor;
 
 fn granted(call: &[&str]) -> Config {
     let call = call.iter().filter_map(|scope| Scope::read(scope)).collect();
@@ -44,6 +48,46 @@ fn a_router_tells_its_workers_routes_clients_and_numbers() {
         assert!(numbers.counted["forwarded"] >= 4, "{numbers:?}");
         worker.journal.open("gate");
         held.await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_router_tells_which_events_it_has_who_publishes_them_and_what_it_keeps() {
+    run(async {
+        let (floor, second) = (Floor::new(), Floor::new());
+        let _workers = (floor.start(), second.start());
+        let scope = |text: &str| vec![Scope::read(text).unwrap()];
+        let grant = Grant {
+            call: [scope("*"), scope("zsvc.router.v1.Admin")].concat(),
+            subscribe: scope("*"),
+            publish: scope("exchange.v1.Fill/publish"),
+            ..Grant::default()
+        };
+        let config = Config::new().listen(ANY_PORT).admin().events(schema()).grant(grant);
+        let config = config.relay(Scope::Method("exchange.v1.Price/subscribe".to_owned()));
+        let router = Routing::of(config.worker(second.listed("two")).worker(floor.listed("one")));
+        router.has_up(4).await;
+        let (channel, admin) = (channel(&router).await, admin_of(&router).await);
+        let mut prices = live::<Price>(&channel, &[]).await;
+        for (symbol, cents) in [("ACME", 1), ("INIT", 2), ("ACME", 3)] {
+            floor.prices.send(&price(symbol, cents)).unwrap();
+            assert_eq!(next(&mut prices).await, Delivery::Event(price(symbol, cents)));
+        }
+        let listed = admin.routes().await.unwrap();
+        let of =
+            |name: &str| listed.iter().find(|route| route.service == format!("exchange.v1.{name}")).unwrap();
+        let (route, event) = (of("Price"), of("Price").event.as_ref().unwrap());
+        assert_eq!((route.workers, route.live), (2, 2));
+        assert_eq!((event.relayed, event.published, event.subscribers), (true, false, 1));
+        assert_eq!(event.publishers, ["one", "two"]);
+        assert_eq!((event.sent, event.kept, event.kept_bytes > 0), (3, 2, true), "the last of each symbol");
+        let (route, event) = (of("Fill"), of("Fill").event.as_ref().unwrap());
+        assert_eq!((route.workers, event.relayed, event.published, event.subscribers), (0, false, true, 0));
+        assert_eq!(event.publishers, [""; 0]);
+        // Passed on as calls are.
+        assert_eq!(of("Halt").event, None);
+        let names: Vec<_> = listed.iter().map(|route| route.service.as_str()).collect();
+        assert!(names.is_sorted(), "{names:?}");
     });
 }
 

@@ -10,6 +10,7 @@ mod discovery;
 mod documents;
 mod faults;
 mod kinds;
+mod named;
 mod outcomes;
 mod processes;
 mod published;
