@@ -21,6 +21,7 @@ from test_curve import keys, until
 
 import zsvc
 from zsvc import Access, Cause, Code, Outcome, Status
+from zsvc.access.follow import Due, Followed
 from zsvc.io.router import Source
 
 
@@ -202,6 +203,57 @@ async def test_what_the_program_changes_lasts_until_the_file_does(tmp_path: Path
         await refused(server.endpoints[0], files.of("b"))
 
 
+@run
+async def test_what_the_program_changes_outlasts_the_end_of_another_client(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    soon = datetime.fromtimestamp(time.time() + 1.5, timezone.utc).isoformat()
+    files.put(f'[clients.a]\nkeys = ["{files.key("a")}"]\n[clients.b]\nkeys = ["{files.key("b")}"]\nexpires = {soon}\n')
+    access = Access(files.path)
+    curve = zsvc.ServerCurve(*files.server, access)
+    async with zsvc.Server(Floor(), bind="tcp://127.0.0.1:*", curve=curve) as server:
+        server.set_clients({files.key("b"): []})
+        await until(lambda: files.key("b") not in access)
+        await until(lambda: server.curve is not None and server.curve.identity_of(files.key("b")) is None)
+        assert server.curve is not None
+        assert server.curve.identity_of(files.key("a")) is None, "the program has taken it out"
+        await refused(server.endpoints[0], files.of("a"))
+
+
+@run
+async def test_what_the_file_says_meanwhile_holds_when_the_server_starts_again(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    server = files.serving(Floor())
+    await server.start()
+    await server.stop()
+    files.write("b")
+    access = server._access
+    assert access is not None
+    await until(lambda: access.taken == 1)
+    async with server:
+        assert server.curve is not None
+        assert server.curve.identity_of(files.key("a")) is None
+        await refused(server.endpoints[0], files.of("a"))
+
+
+def test_whatever_reading_raises_the_times_of_clients_go_on(tmp_path: Path, monkeypatch: Any) -> None:
+    files = Files(tmp_path)
+    files.write("a", "b")
+    access = Access(files.path)
+    access.close()
+    told: list[Any] = []
+    access.join(lambda clients, ended: told.append((set(clients), ended)))
+
+    def wrong(_: Path) -> Any:
+        raise IndexError
+
+    monkeypatch.setattr("zsvc.access.file.read", wrong)
+    monkeypatch.setattr(Followed, "due", lambda self: Due.CHANGED)
+    access._clients = [it for it in access._clients if files.key("a") in it.keys]
+    with pytest.raises(IndexError):
+        access.look()
+    assert told == [({files.key("a")}, {files.key("b")})]
+
+
 def test_a_file_is_followed_no_longer_than_it_is_used(tmp_path: Path) -> None:
     files = Files(tmp_path)
     before = set(threading.enumerate())
@@ -240,5 +292,15 @@ def test_another_connection_with_the_same_number_is_not_cut() -> None:
     source.cut()
     assert other[1].recv(1) == b""
     Source(Frame(os.open(os.devnull, os.O_RDONLY))).cut()
+    # The number may be that of a file by now, of which no copy is kept.
+    third = socket.socketpair()
+    source, (read, write) = Source(Frame(third[0].fileno())), os.pipe()
+    os.dup2(write, third[0].fileno())
+    source.cut()
+    os.close(write)
+    os.close(third[0].detach())
+    assert os.read(read, 1) == b"", "nobody has the other end"
+    os.close(read)
+    third[1].close()
     for it in (*one, *other):
         it.close()

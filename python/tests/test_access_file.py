@@ -260,6 +260,21 @@ def test_toml_is_read_as_the_standard_library_does() -> None:
             assert here(text) == there(text), text
 
 
+def test_what_some_editors_begin_a_file_with_is_passed_over() -> None:
+    assert here("\ufeff" + TOML) == here(TOML)
+
+
+@pytest.mark.parametrize("when", ["07:00", "07:00:00", "2027-01-31", "2027-01-31T00:00:00"])
+def test_a_time_without_its_offset_is_told(tmp_path: Path, when: str) -> None:
+    lines = told(tmp_path, f"[clients.desk]\nkeys = []\nexpires = {when}\n")
+    assert any("3:11: this must be a date and a time with an offset" in line for line in lines), lines
+
+
+def test_names_of_thousands_of_parts_are_told(tmp_path: Path) -> None:
+    for text in (f"x = {{{'a.' * 3_000}a = 1}}\n", f"[{'a.' * 3_000}a]\n"):
+        assert any("nested too deep" in line for line in told(tmp_path, text))
+
+
 # ---- following
 
 

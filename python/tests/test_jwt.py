@@ -97,6 +97,7 @@ def test_the_time_the_audience_and_the_issuer_of_a_token_are_heeded(tmp_path: Pa
         ({"exp": now - 600}, "time is up"),
         ({"exp": None}, "lacks the claim `exp`"),
         ({"exp": "tomorrow"}, ""),
+        ({"exp": str(now + 600)}, "`exp` of the token must be a number"),
         ({"exp": float("inf")}, ""),
         ({"exp": -1}, ""),
         ({"nbf": now + 600}, "has not come yet"),
@@ -116,12 +117,15 @@ def test_the_time_the_audience_and_the_issuer_of_a_token_are_heeded(tmp_path: Pa
     refuses(by_secret(tmp_path, leeway=0), just_past, "time")
     assert by_secret(tmp_path, leeway=1e9).verify(signed(exp=now - 500)).name == "alice"
     refuses(by_secret(tmp_path, leeway=1e9), signed(exp=now - 700), "time is up")
+    with pytest.raises(ValueError, match="`leeway` is a number of seconds"):
+        by_secret(tmp_path, leeway=float("nan"))
 
 
 def test_names_and_roles_are_read_where_the_program_says(tmp_path: Path) -> None:
     verifier = by_secret(tmp_path)
     assert verifier.verify(signed(roles=None)).roles == ()
     assert verifier.verify(signed(roles="admin trader")).roles == ("admin", "trader")
+    assert verifier.verify(signed(roles="read\u00a0admin ")).roles == ("read\u00a0admin",)
     nested = by_secret(tmp_path, role_claim="realm_access.roles")
     assert nested.verify(signed(realm_access={"roles": ["a"]})).roles == ("a",)
     more: dict[str, Any] = {"realm_access": {}, "realm_access.roles": ["b"]}
@@ -129,7 +133,7 @@ def test_names_and_roles_are_read_where_the_program_says(tmp_path: Path) -> None
     assert nested.verify(signed()).roles == (), "those of `roles` are not meant"
     refuses(verifier, signed(roles=["a", 1]), "`roles` of the token must be a list of texts")
     refuses(verifier, signed(roles={"admin": True}), "must be a list of texts")
-    for sub in (None, "", 7, "alice\nbob"):
+    for sub in (None, "", 7, "alice\nbob", "\ud800"):
         refuses(verifier, signed(sub=sub), "")
     assert by_secret(tmp_path, name_claim="email").verify(signed(email="a@example")).name == "a@example"
 

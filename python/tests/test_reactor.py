@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,9 +18,11 @@ DEADLINE = 20.0
 
 @pytest.fixture
 def reactor() -> Iterator[Reactor]:
+    before = signal.signal(signal.SIGINT, lambda *_: None)
     reactor = Reactor("tested")
     yield reactor
     reactor.stop()
+    signal.signal(signal.SIGINT, before)
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -46,6 +49,12 @@ def test_a_function_that_is_alone_is_called_in_the_caller_while_the_thread_waits
     until(lambda: waits(reactor))
     assert where(reactor, is_alone=True) is threading.current_thread()
     assert where(reactor, is_alone=False) is reactor._thread
+
+
+def test_a_thread_that_may_be_interrupted_anywhere_works_for_no_other(reactor: Reactor) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    until(lambda: waits(reactor))
+    assert where(reactor, is_alone=True) is reactor._thread
 
 
 def test_the_thread_that_is_busy_is_waited_for(reactor: Reactor) -> None:

@@ -415,6 +415,18 @@ async def test_a_server_that_denies_plaintext_registers_only_where_no_other_mach
 
 
 @run
+async def test_a_router_that_does_not_answer_is_told_of_and_asked_again(caplog: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("zsvc.aio.registering._ANSWER_TIMEOUT", 0.3)
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as silent:
+        silent.setsockopt(zmq.LINGER, 0)
+        endpoint = f"tcp://127.0.0.1:{silent.bind_to_random_port('tcp://127.0.0.1')}"
+        async with zsvc.Server(Floor(), register=endpoint) as server:
+            await until(lambda: "it has not answered within 0.3 s" in caplog.text)
+            worker = server.driver._workers[0]
+            await until(lambda: worker._tries > 1)
+
+
+@run
 async def test_a_router_that_is_not_there_holds_up_nothing(caplog: Any) -> None:
     endpoint = free_endpoint()
     async with zsvc.Server(Floor(), bind="tcp://127.0.0.1:*", register=endpoint) as server:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
+import re
 import threading
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -130,6 +132,8 @@ class Jwt:
         clocks may differ, ten minutes at most. Points in claims lead into objects: `realm_access.roles`. Roles are
         a list of texts, or one text with spaces between them. Raises `JwtKeyError` and `ValueError`.
         """
+        if math.isnan(leeway):
+            raise ValueError("`leeway` is a number of seconds")
         if not audiences or isinstance(issuers, str) or isinstance(algorithms, str):
             raise ValueError("name an audience at least; `issuers` and `algorithms` are lists")
         unknown = [name for name in algorithms if name not in ALGORITHMS]
@@ -209,16 +213,19 @@ class Jwt:
                 "verify_jti": False,
             },
         )
+        if isinstance(claims["exp"], bool) or not isinstance(claims["exp"], int | float):
+            raise _refused("the claim `exp` of the token must be a number")
         return claims
 
     def _identity(self, claims: dict[str, Any]) -> Identity:
         name, roles = _at(claims, self._name_claim), _at(claims, self._role_claim)
         # It stands in logs.
-        if not isinstance(name, str) or not name or any(unicodedata.category(it) == "Cc" for it in name):
+        if not isinstance(name, str) or not name or any(unicodedata.category(it) in ("Cc", "Cs") for it in name):
             what = "a text that is not empty, without control characters"
             raise _refused(f"the claim `{self._name_claim}` of the token must be {what}")
         if isinstance(roles, str):
-            roles = roles.split()
+            # As Rust does it: other blanks are a part of a role.
+            roles = [role for role in re.split(r"[ \t\n\r\f]+", roles) if role]
         if roles is not None and not (isinstance(roles, list) and all(isinstance(it, str) for it in roles)):
             raise _refused(f"the claim `{self._role_claim}` of the token must be a list of texts")
         return Identity(name, sorted(set(roles or ())))
@@ -326,7 +333,7 @@ def _jwk(given: dict[str, Any]) -> _Key | None:
         return None
     try:
         key = algorithm.from_jwk({name: given[name] for name in parts})
-    except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+    except (jwt.PyJWTError, UnsupportedAlgorithm, ValueError, TypeError, AttributeError):
         return None
     algorithms = _algorithms_of(key)
     if isinstance(key, RSAPublicKey) and key.key_size < _MIN_RSA_BITS:

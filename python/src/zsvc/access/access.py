@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
 from types import MappingProxyType
 
@@ -40,7 +40,7 @@ class Access(Mapping[str, Identity]):
         self._clients = found.clients
         self._told: dict[str, Identity] = self._current()
         self._lock = threading.Lock()
-        self._users: list[Callable[[Mapping[str, Identity]], None]] = []
+        self._users: list[Callable[[Mapping[str, Identity], Set[str] | None], None]] = []
         self._is_closed = threading.Event()
         keep_looking(self, "zsvc-access", self._is_closed)
 
@@ -61,8 +61,12 @@ class Access(Mapping[str, Identity]):
         """Follows the file no longer."""
         self._is_closed.set()
 
-    def join(self, changed: Callable[[Mapping[str, Identity]], None]) -> Callable[[], None]:
-        """Calls a function with the clients whenever they have changed, on a thread. Returns what takes that back."""
+    def join(self, changed: Callable[[Mapping[str, Identity], Set[str] | None], None]) -> Callable[[], None]:
+        """Calls a function with the clients whenever they have changed, on a thread. Returns what takes that back.
+
+        It is also given the keys of those whose time is up, if that is all that has changed; otherwise the file was
+        taken over.
+        """
         with self._lock:
             self._users.append(changed)
 
@@ -74,16 +78,23 @@ class Access(Mapping[str, Identity]):
 
     def look(self) -> None:
         """Takes over what has changed: the file, or that the time of a client is up."""
-        due = self._followed.due()
-        if due is not None:
-            self._take_over(due)
+        due, taken = self._followed.due(), self.taken
+        try:
+            if due is not None:
+                self._take_over(due)
+        finally:
+            # Whatever is wrong with the file: the times of clients go on.
+            self._tell(is_new=self.taken != taken)
+
+    def _tell(self, *, is_new: bool) -> None:
         now = self._current()
-        if now != self._told:
-            self._told = now
+        ended = self._told.keys() - now.keys()
+        self._told = now
+        if is_new or ended:
             with self._lock:
                 users = list(self._users)
             for changed in users:
-                changed(MappingProxyType(now))
+                changed(MappingProxyType(now), None if is_new else ended)
 
     def wait(self) -> float:
         """Returns the seconds until the next look."""
@@ -97,7 +108,10 @@ class Access(Mapping[str, Identity]):
         return {key: client.identity for client in live for key in client.keys}
 
     def _take_over(self, due: Due) -> None:
-        found, followed = self._read(list(self._followed.files[1:]))
+        before = self._followed
+        # Should reading it raise what is not foreseen, that is told once, and not at each look.
+        self._followed = Followed(before.files)
+        found, followed = self._read(list(before.files[1:]))
         self._followed = followed
         if found.is_unread:
             followed.unread()

@@ -196,8 +196,8 @@ class _Reader:
             self.add(value.at, "this must be a time", _HELP_TIME)
             return None
         text = value.text
-        has_offset = text[-1] in "Zz" or text[-6] in "+-"
-        if len(text) < 17 or not has_offset:
+        # Others are a date, or a time of the day, alone.
+        if len(text) < 17 or not (text[-1] in "Zz" or text[-6] in "+-"):
             self.add(value.at, "this must be a date and a time with an offset", _HELP_TIME)
             return None
         time = _time_of(text)

@@ -55,7 +55,8 @@ class Toml:
     """Reads a document. `twice` has the places of keys that are there a second time, which is wrong."""
 
     def __init__(self, text: str) -> None:
-        self._text, self._pos = text, 0
+        # Behind the mark that some editors begin a file with.
+        self._text, self._pos = text, int(text.startswith("\ufeff"))
         self._depth = 0
         self._section = 0
         self.twice: list[int] = []
@@ -150,6 +151,8 @@ class Toml:
             self._blanks()
             if not self._takes("."):
                 return path
+            if len(path) > _MAX_DEPTH:
+                raise TomlError(path[0][0], "nested too deep")
 
     # ---- values
 

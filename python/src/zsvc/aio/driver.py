@@ -84,13 +84,13 @@ class ServerDriver:
         """Lets in other clients, or the same with other roles. Calls of those that have lost something end."""
         self._router.let_in(curve)
         self.session.set_roles(curve.roles_of, bars_others=curve.clients is not None)
+        lost: dict[str, bool] = {}
         for key in self.session.known_keys():
             was, now = before.identity_of(key), curve.identity_of(key)
-            if now is None:
-                for link in self.session.revoke(key, is_let_in=False):
-                    self._cut_soon(link)
-            elif was is not None and (was.name != now.name or set(was.roles) - set(now.roles)):
-                self.session.revoke(key, is_let_in=True)
+            if now is None or (was is not None and (was.name != now.name or set(was.roles) - set(now.roles))):
+                lost[key] = now is not None
+        for key, link in self.session.revoke(lost):
+            self._cut_soon(link, key)
 
     def bind(self, endpoint: str) -> str:
         """Binds an endpoint, from any thread, and returns it with its port. Raises `OSError`."""
@@ -207,14 +207,22 @@ class ServerDriver:
                 link.source = source()
             if not self._router.lets_in(key):
                 # It was taken out before it had said anything.
-                self._cut_soon(link)
+                self._cut_soon(link, key)
 
-    def _cut_soon(self, link: Link) -> None:
+    def _cut_soon(self, link: Link, key: str) -> None:
         """Ends the connection of a client that was taken out, once it may have read why its calls have ended."""
         source: Source | None = link.source
-        if source is not None and not source.is_due:
-            source.is_due = True
-            self._reactor.call_at(time.monotonic() + _LAST_WORDS, source.cut)
+        if source is None or source.is_due:
+            return
+
+        def cut() -> None:
+            source.is_due = False
+            # It may have been let in again meanwhile.
+            if not self._router.lets_in(key):
+                source.cut()
+
+        source.is_due = True
+        self._reactor.call_at(time.monotonic() + _LAST_WORDS, cut)
 
     def _look_for_end(self, now: float) -> None:
         if self._when_idle is not None and self.session.is_idle():

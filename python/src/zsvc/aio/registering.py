@@ -19,6 +19,8 @@ from ..wire.registration import is_registered, notices, registration
 _LOG = logging.getLogger("zsvc")
 _AFTER_REFUSAL = 5.0
 """Seconds until a router is asked again that has refused, which it will do again until its configuration changes."""
+_ANSWER_TIMEOUT = 10.0
+"""Seconds that a router may take to answer a registration."""
 _LINGER = 1.0
 _NUMBERS = itertools.count(1)
 
@@ -52,6 +54,7 @@ class Worker:
         self._batch = registration(services, register.capacity, register.name, register.standby)
         self._dealer: Dealer | None = None
         self._timer: Timer | None = None
+        self._patience: Timer | None = None
         self._is_registered = self._is_closed = False
         self._tries = 0
         self._told: str | None = None
@@ -82,6 +85,8 @@ class Worker:
         self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
+        if self._patience is not None:
+            self._patience.cancel()
         if self._dealer is not None:
             self._dealer.close(_LINGER)
 
@@ -91,6 +96,7 @@ class Worker:
         """Registers: nothing else may be said before."""
         if self._dealer is not None:
             self._dealer.send([self._batch])
+            self._patience = self._reactor.call_at(time.monotonic() + _ANSWER_TIMEOUT, self._not_answered)
 
     def on_message(self, frames: Sequence[memoryview]) -> None:
         """Takes what is about the registration, and tells the rest."""
@@ -132,9 +138,16 @@ class Worker:
             # Such as too many open files: there may be fewer the next time.
             self.on_down(str(error).lower())
 
+    def _not_answered(self) -> None:
+        if self._dealer is not None and not self._is_registered:
+            self._dealer.close()
+            self.on_down(f"it has not answered within {_ANSWER_TIMEOUT:g} s")
+
     def _registered(self) -> None:
         if self._is_registered:
             return
+        if self._patience is not None:
+            self._patience.cancel()
         # Another one for each connection: what was said over the one before is over.
         self.id = b"\x01" + next(_NUMBERS).to_bytes(8, "big")
         self._is_registered, self._tries, self._told = True, 0, None
@@ -155,6 +168,8 @@ class Worker:
     def _lose(self, pause: float) -> None:
         was_registered, self._is_registered = self._is_registered, False
         self._dealer = None
+        if self._patience is not None:
+            self._patience.cancel()
         if was_registered:
             self._user.on_unregistered(self)
         if not self._is_closed:

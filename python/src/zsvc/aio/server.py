@@ -8,13 +8,14 @@ import errno
 import logging
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ..access.access import Access
+from ..identity import Identity
 from ..io.curve import Clients, ServerCurve
 from ..measure import Measure
 from ..method import Method
@@ -92,6 +93,10 @@ class Server:
         self._bind = (bind,) if isinstance(bind, str) else tuple(bind)
         self._registers = _registers(register)
         self._changing = threading.Lock()
+        clients = None if curve is None else curve.clients
+        self._access = clients if isinstance(clients, Access) else None
+        self._set_at = -1
+        """How often the access file had been taken over when the program said whom to let in."""
         self._leave_access: Callable[[], None] = lambda: None
         self.curve, self.deny_plaintext = curve, deny_plaintext
         self.tokens = tokens if tokens is None or isinstance(tokens, Tokens) else Tokens(tokens)
@@ -197,19 +202,24 @@ class Server:
 
     def _follow_access(self, driver: ServerDriver) -> None:
         """Lets in whom an access file does, from now on."""
-        curve = self.curve
-        if curve is None or not isinstance(curve.clients, Access):
+        access = self._access
+        if access is None:
             return
-        access = curve.clients
 
-        def changed(clients: Clients) -> None:
+        def changed(clients: Mapping[str, Identity], ended: Set[str] | None) -> None:
+            def choose(before: Clients) -> Clients:
+                # Of those that the program has let in meanwhile, none comes or goes since the time of another is up.
+                return clients if ended is None else {key: it for key, it in before.items() if key not in ended}
+
             if self._driver is driver:
                 with contextlib.suppress(RuntimeError):
-                    self.set_clients(clients)
+                    self._let_in(choose)
 
         self._leave_access = access.join(changed)
-        # What comes then has to be compared with what was, so that is kept as it is now.
-        self.set_clients(access.now())
+        # What comes then has to be compared with what was, so that is kept as it is now. Those whom the program has let
+        # in stay until the file changes.
+        if self._set_at != access.taken:
+            self._let_in(lambda _: access.now())
 
     async def bind(self, endpoint: str) -> str:
         """Binds another endpoint while the server runs, and returns it with its port. Raises `OSError`."""
@@ -226,10 +236,17 @@ class Server:
         """
         if self.curve is None:
             raise ValueError("a server without `curve` does not know its clients")
-        # An access file that has changed says so on a thread of its own.
+        if self._access is not None:
+            self._set_at = self._access.taken
+        self._let_in(lambda _: clients)
+
+    def _let_in(self, choose: Callable[[Clients], Clients]) -> None:
+        """Lets in other clients, given those of before. An access file says that it has changed on its own thread."""
         with self._changing:
             before = self.curve
-            curve = self.curve = replace(before, clients=dict(clients))
+            if before is None:
+                return
+            curve = self.curve = replace(before, clients=dict(choose(before.clients or {})))
             driver = self._driver
             if driver is not None:
                 driver.post(lambda: driver.set_clients(before, curve))

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import select
+import signal
 import threading
 import time
 import weakref
@@ -98,7 +99,7 @@ class Reactor:
         self._soon.append(run)
         if (self._has_ended or self._has_failed) and threading.current_thread() is not self._thread:
             self._take_back(run)
-        elif not self._is_awake:
+        elif not self._is_awake or self._is_broken:
             self._wake()
 
     def call_here(self, run: Callable[[], None], *, is_alone: bool) -> None:
@@ -106,37 +107,43 @@ class Reactor:
 
         It does so for one that `is_alone`, which nothing is going to follow soon, and for several that have gathered:
         Python may have the reactor's thread wait for 5 ms until this one waits for something. It is not for a thread
-        that an exception such as `KeyboardInterrupt` may interrupt anywhere: that ends the reactor.
+        that a signal may interrupt anywhere by an exception, as `KeyboardInterrupt` does: that ends the reactor. Where
+        Python's own handler of SIGINT does so, this is `call_soon`.
         """
-        if is_alone and not self._soon and os.getpid() == self._pid and self._turn.acquire(blocking=False):
-            self._soon.append(run)
-            try:
-                is_taken = self._work_for_thread()
-            finally:
-                self._turn.release()
-            if not is_taken:
-                self._soon.remove(run)
+        if _may_be_interrupted():
+            self.call_soon(run)
+        elif is_alone and not self._soon and os.getpid() == self._pid:
+            if not self._work_for_thread(run):
                 self.call_soon(run)
-            return
-        self.call_soon(run)
-        if len(self._soon) >= _PORTION and self._turn.acquire(blocking=False):
-            try:
-                self._work_for_thread()
-            finally:
-                self._turn.release()
+        else:
+            self.call_soon(run)
+            if len(self._soon) >= _PORTION:
+                self._work_for_thread(None)
 
     def _wake(self) -> None:
         self._is_awake = True
         with contextlib.suppress(BlockingIOError, OSError):
             os.write(self._wake_write, b"\0")
 
-    def _work_for_thread(self) -> bool:
-        """Calls what was asked for, and tells sockets what has come, while the thread waits. The turn is to be held.
+    def _work_for_thread(self, run: Callable[[], None] | None) -> bool:
+        """Calls what was asked for, and at last `run`, while the thread waits. Returns `False` if it can't."""
+        is_held = False
+        try:
+            is_held = self._turn.acquire(blocking=False)
+            if not is_held or self._is_stopping or self._has_failed or self._has_ended or self._is_broken:
+                return False
+            if run is not None:
+                self._soon.append(run)
+            self._work()
+            return True
+        finally:
+            if is_held:
+                self._turn.release()
 
-        Returns `False` if the thread is ending.
-        """
-        if self._is_stopping or self._has_failed or self._has_ended or self._is_broken:
-            return False
+    def _work(self) -> None:
+        """Calls what was asked for, and tells sockets what has come. The turn is to be held."""
+        # Until the end of this: an exception anywhere in it is one in the middle of a function.
+        self._is_broken = True
         was_awake, self._is_awake = self._is_awake, True
         is_whole = False
         ready: list[tuple[Any, int]] = []
@@ -149,7 +156,6 @@ class Reactor:
                 self._tell(ready)
             is_whole = True
         finally:
-            self._is_broken = self._is_broken or not is_whole
             # What follows is for the thread: it waits for no more than it knew of when it began to.
             if not was_awake:
                 self._is_awake = False
@@ -157,7 +163,7 @@ class Reactor:
             is_sooner = when is not None and (self._waits_until is None or when < self._waits_until)
             if self._soon or ready or is_sooner or self._is_stopping or not is_whole:
                 self._wake()
-        return True
+        self._is_broken = False
 
     def _take_back(self, run: Callable[[], None]) -> None:
         """Raises that a function is not called, unless the thread has taken it at the last moment."""
@@ -292,6 +298,12 @@ class Reactor:
             run()
         except Exception:
             _LOG.exception("a fault in zsvc: please report it")
+
+
+def _may_be_interrupted() -> bool:
+    """Reports whether Ctrl-C raises an exception wherever this thread is. `asyncio.run` prevents it from 3.11 on."""
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @atexit.register

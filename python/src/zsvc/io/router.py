@@ -14,7 +14,7 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import zmq
@@ -63,27 +63,46 @@ class Source:
 
     def __init__(self, frame: Any) -> None:
         """Takes the last frame of a message that has come over it."""
-        try:
+        self._stamp: object = None
+        with contextlib.suppress(zmq.ZMQError, OSError):
             self._number = int(frame.get(zmq.SRCFD))
-            self._stamp = self._look(self._number)
-        except (zmq.ZMQError, OSError):
-            self._stamp = None
+            with _copy(self._number) as copy:
+                self._stamp = self._look(copy, str(frame.get("Peer-Address")))
         self.is_due = False
         """Whether it is about to be cut."""
 
     @staticmethod
-    def _look(number: int) -> object:
-        found = os.fstat(number)
-        return (found.st_dev, found.st_ino) if stat.S_ISSOCK(found.st_mode) else None
+    def _look(copy: int, peer: str | None = None) -> object:
+        """Returns what tells a connection from others: `None` for no socket, or for one to another peer."""
+        found = os.fstat(copy)
+        if not stat.S_ISSOCK(found.st_mode):
+            return None
+        with socket.socket(fileno=os.dup(copy)) as it:
+            own, other = it.getsockname(), it.getpeername()
+        if peer is not None and isinstance(other, tuple) and other[0].partition("%")[0] != peer.partition("%")[0]:
+            return None
+        # Not every system numbers sockets, so their ends tell them apart, too.
+        return found.st_dev, found.st_ino, own, other
 
     def cut(self) -> None:
         """Ends the connection, if it is still there: its number may be that of another one by now."""
         if self._stamp is None:
             return
         # What the copy is, is looked at: that stays as it is.
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._number)) as copy:
-            if self._look(copy.fileno()) == self._stamp:
-                copy.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError), _copy(self._number) as copy:
+            if self._look(copy) == self._stamp:
+                with socket.socket(fileno=os.dup(copy)) as it:
+                    it.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def _copy(number: int) -> Iterator[int]:
+    """Lends a copy of a descriptor, whatever it is of."""
+    copy = os.dup(number)
+    try:
+        yield copy
+    finally:
+        os.close(copy)
 
 
 class Router:

@@ -94,20 +94,28 @@ class ServerSession:
         """Returns the public keys of the clients that are known."""
         return {peer.key for peer in self._peers.all() if peer.key is not None and not peer.is_router}
 
-    def revoke(self, key: str, *, is_let_in: bool) -> list[Link]:
-        """Ends the calls of a client that is not let in any more, or not as it was. Returns its connections."""
-        code, text = Code.UNAUTHENTICATED, "the client is not let in any more"
-        if is_let_in:
-            code = Code.UNAVAILABLE
-            text = "the client has lost a role, or has another name: its calls end, and may be made again"
-        peers = [it for it in self._peers.all() if it.key == key and not it.is_router]
+    def revoke(self, lost: Mapping[str, bool]) -> list[tuple[str, Link]]:
+        """Ends the calls of clients that are not let in any more, or not as they were: whether they still are, by keys.
+
+        Returns the connections of those that are not.
+        """
+        peers = [it for it in self._peers.all() if it.key in lost and not it.is_router]
+        one_way: dict[int, list[ServerCall]] = {}
+        for call in self._peers.one_way_calls:
+            one_way.setdefault(id(call.peer), []).append(call)
+        links: list[tuple[str, Link]] = []
         for peer in peers:
-            if not is_let_in:
+            code, text = Code.UNAUTHENTICATED, "the client is not let in any more"
+            if peer.key is None or lost[peer.key]:
+                code = Code.UNAVAILABLE
+                text = "the client has lost a role, or has another name: its calls end, and may be made again"
+            else:
                 peer.outbox.push(write.plain(r.GOING_AWAY, 0))
-            for call in [*peer.calls.values(), *(it for it in self._peers.one_way_calls if it.peer is peer)]:
+                links.append((peer.key, peer.link))
+            for call in [*peer.calls.values(), *one_way.get(id(peer), ())]:
                 self._end(call, code, text, Cause.FORBIDDEN)
             self._peers.account(peer)
-        return [peer.link for peer in peers]
+        return links
 
     def joined(self, id: bytes, key: str | None, identity: Identity | None, now: float) -> None:
         """Tells that a router calls from now on, over a connection that has this id instead of the socket's.
