@@ -199,14 +199,21 @@ impl Tries {
         match self.0.recv().await {
             Ok(tried) => Some(tried),
             Err(RecvError::Lagged(_)) => None,
-            // It never is: who waits has an observer, too.
+            // It never is: who asks workers has an observer, too.
             Err(RecvError::Closed) => std::future::pending().await,
         }
     }
 
-    /// Waits until the worker of this name is up. It may go unseen where very many are up at once.
+    /// Waits until the worker of this name is up, or the router is gone. It may go unseen where very many are up at once.
     pub(crate) async fn wait_for(&mut self, name: &str) {
-        while !self.next().await.is_some_and(|tried| tried.is_up && tried.name == name) {}
+        loop {
+            match self.0.recv().await {
+                Ok(tried) if tried.is_up && tried.name == name => return,
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                // The router is gone.
+                Err(RecvError::Closed) => return,
+            }
+        }
     }
 }
 

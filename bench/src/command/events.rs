@@ -236,7 +236,13 @@ impl Subscribe {
             loop {
                 let events = arrivals.deliveries.load(Ordering::Relaxed) / u64::from(self.count);
                 println!("{}", serde_json::to_string(&Arrived { events })?);
-                arrivals.burst.notified().await;
+                tokio::select! {
+                    () = arrivals.burst.notified() => {}
+                    Some(ended) = tasks.join_next() => {
+                        ended??;
+                        return Err("a subscription has ended".into());
+                    }
+                }
             }
         })
     }

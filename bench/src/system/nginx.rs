@@ -49,7 +49,8 @@ pub(super) fn serve(workers: usize) -> Result<(), Failure> {
 
 /// Starts nginx below a shell that stops it when standard input ends, as it does however this process ends.
 fn start(folder: &Path) -> Result<Child, Failure> {
-    let script = "nginx -p \"$1\" -c nginx.conf & read -r _; kill $!";
+    // What runs in the background has no standard input of its own.
+    let script = "exec 3<&0; nginx -p \"$1\" -c nginx.conf & n=$!; (read -r _ <&3; kill $n) & wait $n";
     let mut command = Command::new("sh");
     command.args(["-c", script, "sh"]).arg(folder).stdin(Stdio::piped()).stdout(Stdio::null());
     Ok(command.spawn()?)

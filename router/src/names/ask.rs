@@ -21,10 +21,10 @@ use crate::io::{Hub, WorkerKey};
 pub(crate) const MAX_START: Duration = Duration::from_secs(2);
 /// How long a worker may take to answer.
 const MAX_ANSWER: Duration = Duration::from_secs(2);
-/// Maximum size of an answer in bytes. It takes several times that for a moment.
-const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+/// Maximum size of an answer in bytes. It takes up to some 40 times that for a moment, if it has many names without text.
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
 /// Number of workers that are asked at a time.
-const MAX_ASKED: usize = 8;
+const MAX_ASKED: usize = 4;
 /// How long workers that come at about the same time are waited for, before it is looked which they are.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -37,9 +37,17 @@ pub(crate) struct Inspector {
     tries: Tries,
     /// The version of the names for which workers were asked.
     version: u64,
-    asking: JoinSet<Vec<Mistake>>,
+    asking: JoinSet<Asked>,
     /// Workers that were asked, each with the time at which its connection came up.
     asked: HashMap<WorkerKey, Option<Instant>>,
+}
+
+/// What has come of asking a worker.
+#[derive(Debug)]
+struct Asked {
+    worker: String,
+    /// What is found wrong by its answer; `None` if it has given none.
+    found: Option<Vec<Mistake>>,
 }
 
 impl Inspector {
@@ -50,10 +58,11 @@ impl Inspector {
         Self { hub, settings, observer, tries, version, asking, asked }
     }
 
-    /// Asks these workers what they have, all that can be reached within a time.
+    /// Asks these workers what they have, all that can be reached within a time. Tells of names that no worker has that has answered, where
+    /// another one may have them.
     ///
     /// # Errors
-    /// The names that are wrong.
+    /// The names that are wrong whatever the others have.
     pub(crate) async fn start(
         &mut self,
         listed: impl Iterator<Item = (&str, &[String])>,
@@ -61,15 +70,21 @@ impl Inspector {
         let open: BTreeSet<_> =
             self.hub.findings().open_services().into_iter().map(|(_, name)| name).collect();
         let is_asked = |services: &[String]| services.iter().any(|service| open.contains(service));
-        let mut awaited: HashSet<String> =
-            listed.filter(|(_, services)| is_asked(services)).map(|(name, _)| name.to_owned()).collect();
+        // What workers have that have not answered.
+        let mut unsaid: HashMap<String, Vec<String>> = listed
+            .filter(|(_, services)| is_asked(services))
+            .map(|(name, services)| (name.to_owned(), services.to_vec()))
+            .collect();
+        let mut awaited: HashSet<String> = unsaid.keys().cloned().collect();
         let until = tokio::time::Instant::now() + MAX_START;
         while !awaited.is_empty() || !self.asking.is_empty() {
             let step = async {
                 tokio::select! {
                     // Up or not, it is not waited for any more: if it is up, it is asked.
                     Some(tried) = self.tries.next() => drop(awaited.remove(&tried.name)),
-                    Some(_) = self.asking.join_next() => {}
+                    Some(asked) = self.asking.join_next() => if let Ok(Asked { worker, found: Some(_) }) = asked {
+                        unsaid.remove(&worker);
+                    },
                     // Some tries went unseen.
                     else => {}
                 }
@@ -82,10 +97,10 @@ impl Inspector {
         // Those that have not answered are asked again, and may be told of then.
         self.asking.shutdown().await;
         self.asked.clear();
-        match self.hub.findings().mistakes() {
-            (_, mistakes) if mistakes.is_empty() => Ok(()),
-            (path, mistakes) => Err(FileError::Wrong { path, mistakes }),
-        }
+        let unsaid: HashSet<String> = unsaid.into_values().flatten().collect();
+        let (path, certain, others) = self.hub.findings().mistakes_but(&unsaid);
+        others.iter().for_each(|wrong| self.tell(wrong));
+        if certain.is_empty() { Ok(()) } else { Err(FileError::Wrong { path, mistakes: certain }) }
     }
 
     /// Asks workers as they come, and tells what is found wrong. Never ends.
@@ -95,7 +110,9 @@ impl Inspector {
             tokio::select! {
                 () = self.hub.findings().changed.notified() => {}
                 _ = self.tries.next() => sleep(PAUSE).await,
-                Some(found) = self.asking.join_next() => found.iter().flatten().for_each(|wrong| self.tell(wrong)),
+                Some(asked) = self.asking.join_next() => {
+                    asked.into_iter().filter_map(|it| it.found).flatten().for_each(|wrong| self.tell(&wrong));
+                }
             }
         }
     }
@@ -127,9 +144,11 @@ impl Inspector {
             if self.asked.insert(worker.key, worker.connected_at).is_none() {
                 let (hub, settings) = (Arc::clone(&self.hub), self.settings);
                 self.asking.spawn(async move {
-                    let Some(answer) = ask(&hub, &settings, &worker).await else { return Vec::new() };
+                    let answer = ask(&hub, &settings, &worker).await;
                     let Reached { name, realm, services, .. } = &worker;
-                    hub.findings().judge(version, Witness { name, realm, services }, &answer)
+                    let witness = Witness { name, realm, services };
+                    let found = answer.map(|answer| hub.findings().judge(version, witness, &answer));
+                    Asked { worker: worker.name, found }
                 });
             }
         }

@@ -4,7 +4,7 @@
 
 mod ask;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -212,6 +212,20 @@ impl Findings {
             _ => None,
         });
         (state.path.clone(), wrong.collect())
+    }
+
+    /// Returns the file, what of its names is wrong for certain, and what another worker may have: one that is to have one of the services
+    /// `unsaid`, and has not said so.
+    fn mistakes_but(&self, unsaid: &HashSet<String>) -> (PathBuf, Vec<Mistake>, Vec<Mistake>) {
+        let state = self.state();
+        let (mut certain, mut others) = (Vec::new(), Vec::new());
+        for (named, verdict) in &state.named {
+            let Verdict::Wrong(mistake) = verdict else { continue };
+            // What is said of one worker is denied by that one alone.
+            let is_certain = matches!(named.holder, Holder::Worker(_)) || !unsaid.contains(&named.service);
+            if is_certain { &mut certain } else { &mut others }.push(mistake.clone());
+        }
+        (state.path.clone(), certain, others)
     }
 
     /// Returns the place of a mistake as text.

@@ -62,6 +62,27 @@ fn a_worker_that_can_not_be_reached_or_does_not_tell_says_nothing() {
     });
 }
 
+#[test]
+fn what_another_worker_may_have_that_can_not_be_reached_is_told_and_the_router_starts() {
+    run(async {
+        let (worker, other) = (Worker::start(), Worker::start());
+        let named = |endpoint: &str| {
+            let one = text(&worker.endpoint, PROBE, "\"probe.v1.Probe/ecko\"");
+            format!("{one}[[worker]]\nname = \"two\"\nconnect = \"{endpoint}\"\nservices = [{PROBE}]\n")
+        };
+        let (sender, mut told) = mpsc::unbounded_channel();
+        let config = parsed(&named(&free_endpoint())).observe(move |event| {
+            if let Event::NameUnknown { place, .. } = event {
+                let _ = sender.send(place.clone());
+            }
+        });
+        let mut router = Router::bind(config).expect("it can be bound");
+        router.check_names().await.expect("the other one may have it");
+        assert_eq!(told.recv().await.as_deref(), Some("router.toml:4:9"));
+        assert!(at_start(&named(&other.endpoint)).await.starts_with("router.toml:4:9: "), "neither has it");
+    });
+}
+
 /// What a worker may answer that is asked what it has.
 #[derive(Clone, Copy)]
 enum Says {
@@ -127,7 +148,9 @@ fn a_worker_that_comes_later_is_told_in_the_log_and_by_the_admin_service() {
         while !router.handle.mistakes().is_empty() {
             tokio::task::yield_now().await;
         }
-        // The router has forgotten none of its own calls.
-        assert_eq!(router.calls(), 0);
+        // The router forgets none of its own calls, though the last may end a bit later than its answer is there.
+        while router.calls() > 0 {
+            tokio::task::yield_now().await;
+        }
     });
 }
