@@ -210,8 +210,6 @@ impl Watcher {
             Ok(child) => child,
             Err(error) => return Over::Ended(format!("can't be started: {error}")),
         };
-        let (name, id) = (process.name.clone(), child.id().unwrap_or(0));
-        self.observer.tell(|| Event::ProcessStarted { name, id });
         let turn = loop {
             let wanted = self.process();
             let may_replace = wanted.as_ref().is_some_and(|wanted| wanted != process);
@@ -260,6 +258,7 @@ fn told(status: io::Result<ExitStatus>) -> String {
     }
 }
 
+/// Starts a process, and tells so.
 fn start(process: &WorkerProcess, observer: &Observer) -> io::Result<Child> {
     // Checked where the configuration was read.
     let (program, arguments) = process.command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
@@ -277,6 +276,9 @@ fn start(process: &WorkerProcess, observer: &Observer) -> io::Result<Child> {
         command.current_dir(&process.folder);
     }
     let mut child = command.spawn()?;
+    // Before anything that it writes.
+    let (name, id) = (process.name.clone(), child.id().unwrap_or(0));
+    observer.tell(|| Event::ProcessStarted { name, id });
     if let Some(output) = child.stdout.take() {
         tokio::spawn(pass_lines(output, process.name.clone(), observer.clone()));
     }

@@ -99,7 +99,9 @@ impl Inspector {
         self.asked.clear();
         let unsaid: HashSet<String> = unsaid.into_values().flatten().collect();
         let (path, certain, others) = self.hub.findings().mistakes_but(&unsaid);
-        others.iter().for_each(|wrong| self.tell(wrong));
+        for wrong in &others {
+            self.tell(wrong);
+        }
         if certain.is_empty() { Ok(()) } else { Err(FileError::Wrong { path, mistakes: certain }) }
     }
 
