@@ -73,7 +73,7 @@ fn wait_for(address: SocketAddr, nginx: &mut Child) -> Result<(), Failure> {
 /// Returns what nginx is to do. Its limits are those of the measures: it counts the calls of a connection, closes it after so many, and
 /// bounds the length of a message.
 fn configuration(address: SocketAddr, workers: &[&str]) -> String {
-    let upstream: String = workers.iter().map(|worker| format!("server {worker};\n")).collect();
+    let upstream = format!("server {};", workers.join(";\nserver "));
     format!(
         "daemon off;
 worker_processes auto;
