@@ -63,6 +63,7 @@ class Looking(Protocol):
 
     def wait(self) -> float:
         """Returns the seconds until the next look."""
+        raise NotImplementedError
 
 
 def keep_looking(owner: Looking, thread: str, is_closed: threading.Event) -> None:
